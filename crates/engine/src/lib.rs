@@ -1,0 +1,4 @@
+//! The venue machine: orders, books, triggers, margin of open orders and the liquidation waterfall.
+//!
+//! Deterministic integers only; emits the micro-ops of the settlement machine.
+#![forbid(unsafe_code)]
