@@ -1,0 +1,1 @@
+"""The specification of merkat: normative, readable, slow and obviously right."""
