@@ -2,3 +2,5 @@
 //!
 //! Knows nobody; every other crate builds on it. No floats, clocks, randomness, threads or I/O.
 #![forbid(unsafe_code)]
+
+pub mod keccak;
