@@ -1,6 +1,6 @@
 # Two commands bring merkat up from a fresh clone: `make build`, then `make demo`.
 #
-#   make build         virtual environment from hashed requirements, Rust extension, the `merkat` command
+#   make build         virtual environment from hashed requirements, Rust core, `merkat` command
 #   make demo          an hour of generated order flow through the venue
 #   make check         the fast lane: formatting, lints, types, import contracts, unit tests
 #   make test          every stage
@@ -10,6 +10,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RESOLVE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+    --generate-hashes --no-emit-index-url --no-header --quiet
 
 .DELETE_ON_ERROR:
 .PHONY: build demo check test requirements clean
@@ -17,11 +19,13 @@ BIN := $(VENV)/bin
 build: $(VENV)/.installed
 	$(BIN)/python tools/build_extension.py
 
-# The environment is made anew when its requirements change, so nothing is left over from older ones.
+# The environment is made anew when its requirements change: nothing is left over from older ones.
 $(VENV)/.requirements: requirements/dev.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "merkat needs Python 3.11 or newer: set PYTHON")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "merkat needs Python 3.11 or newer: make PYTHON=/path/to/python3")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+	    -r requirements/dev.txt
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.requirements pyproject.toml Cargo.toml tools/install_editable.py
@@ -38,12 +42,11 @@ test: build
 	$(BIN)/python tools/run_tests.py
 
 requirements: $(VENV)/.requirements
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header --quiet --output-file requirements/core.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header --quiet --output-file requirements/dev.txt
+	$(RESOLVE) --output-file requirements/core.txt
+	$(RESOLVE) --group dev --output-file requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) .nox dist target .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .nox dist target
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/merkat/_core*.so
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
