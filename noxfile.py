@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2026.10"
@@ -36,7 +38,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it alone into a clean environment, and start it from elsewhere."""
-    folder = session.create_tmp()
+    folder = Path(session.create_tmp()).resolve()
     session.run(
         PYTHON, "-m", "maturin", "build", "--release", "--out", f"{folder}/wheels", external=True
     )
