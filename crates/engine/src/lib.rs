@@ -2,3 +2,6 @@
 //!
 //! Deterministic integers only; emits the micro-ops of the settlement machine.
 #![forbid(unsafe_code)]
+
+pub mod book;
+pub mod tape;
