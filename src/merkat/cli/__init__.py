@@ -53,8 +53,17 @@ def build_app() -> App:
 
 
 def main() -> None:
-    """Entry point of the `merkat` script: runs the command of the process's arguments and exits."""
+    """Entry point of the `merkat` script: runs the command of the process's arguments and exits.
+
+    A command returns its exit code; arguments that do not parse are exit code 2.
+    """
     if sys.argv[1:] == ["--version"]:
         print(merkat.__version__)
         return
-    build_app()()
+    from cyclopts import CycloptsError
+
+    try:
+        build_app()(exit_on_error=False)
+    except CycloptsError:
+        # The framework has printed the error; its own exit code would be 1, "the check said no".
+        sys.exit(2)

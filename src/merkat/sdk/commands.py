@@ -1,0 +1,303 @@
+"""The bytes of every command of docs/spec/formats.md section 4.
+
+Signed commands end in 65 zero bytes, which `merkat._core.sign_commands` fills. Numbers out of their
+field's range raise struct.error; what the venue refuses is encoded all the same, so that refusals
+can be tested.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+VERSION: Final = 1
+PLACE: Final = 1
+AMEND: Final = 2
+RENEW: Final = 3
+CANCEL: Final = 4
+FLOOR: Final = 5
+WITHDRAW: Final = 6
+TRANSFER: Final = 7
+EPOCH: Final = 16
+HEARTBEAT: Final = 17
+TICK: Final = 24
+INBOX: Final = 32
+
+BUY: Final = 0
+SELL: Final = 1
+
+# Flags of an order.
+GOOD_TILL: Final = 0
+IMMEDIATE: Final = 1
+POST_ONLY: Final = 2
+MARKET: Final = 5
+
+SIGNATURE_BYTES: Final = 65
+NO_SIGNATURE: Final = bytes(SIGNATURE_BYTES)
+VECTOR_BYTES: Final = 74
+NO_VECTOR: Final = bytes(31)
+NODES_MAX: Final = 8
+HOUR_NS: Final = 3_600_000_000_000
+COUNTER_MASK: Final = (1 << 40) - 1
+_LOW_32: Final = 0xFFFF_FFFF
+
+# u40 stands as u8 and u32: struct has no type of five bytes.
+_ORDER: Final = Struct(">BBIIBBqqqQBIIQIBI65s")
+_CANCEL: Final = Struct(">BBIIBIQ65s")
+_FLOOR: Final = Struct(">BBIBIQ65s")
+_WITHDRAW: Final = Struct(">BBIB16sQ65s")
+_TRANSFER: Final = Struct(">BBII16sQ65s")
+_VECTOR: Final = Struct(">BHQQ31sqqq")
+_HEARTBEAT: Final = Struct(">HQQ31s")
+_INBOX: Final = Struct(">BBQ")
+_GROUP: Final = Struct(">H B 160s 21q")
+_LIST: Final = Struct(">BHBqqqq")
+_INSTRUMENT: Final = Struct(">IBqq")
+_VENUE: Final = Struct(">HIIQ")
+
+
+def place(
+    account: int,
+    listing: int,
+    side: int,
+    flags: int,
+    limit_price: int,
+    size: int,
+    fee_cap: int,
+    expiry_ns: int,
+    nonce: int,
+    counter: int | None = None,
+) -> bytes:
+    """Return a new order: version 1, its counter the nonce modulo 2^40 unless given."""
+    number = nonce & COUNTER_MASK if counter is None else counter
+    return order_command(
+        PLACE,
+        account,
+        listing,
+        side,
+        flags,
+        limit_price,
+        size,
+        fee_cap,
+        expiry_ns,
+        number,
+        1,
+        nonce,
+    )
+
+
+def order_command(
+    kind: int,
+    account: int,
+    listing: int,
+    side: int,
+    flags: int,
+    limit_price: int,
+    size: int,
+    fee_cap: int,
+    expiry_ns: int,
+    counter: int,
+    version: int,
+    nonce: int,
+    renews_hour: int = 0,
+    renews_counter: int = 0,
+) -> bytes:
+    """Return a place, amend or renew command with every field of the order given.
+
+    Prices are 1e-6 USD per coin, sizes base units, fee_cap 1e-9.
+    """
+    return _ORDER.pack(
+        VERSION,
+        kind,
+        account,
+        listing,
+        side,
+        flags,
+        limit_price,
+        size,
+        fee_cap,
+        expiry_ns,
+        counter >> 32,
+        counter & _LOW_32,
+        version,
+        nonce,
+        renews_hour,
+        renews_counter >> 32,
+        renews_counter & _LOW_32,
+        NO_SIGNATURE,
+    )
+
+
+def cancel(account: int, expiry_hour: int, counter: int, nonce: int) -> bytes:
+    """Return the cancel of the order with that key."""
+    high, low = counter >> 32, counter & _LOW_32
+    return _CANCEL.pack(VERSION, CANCEL, account, expiry_hour, high, low, nonce, NO_SIGNATURE)
+
+
+def floor(account: int, order_floor: int, nonce: int) -> bytes:
+    """Return the command that makes void every order of the account up to a counter."""
+    high, low = order_floor >> 32, order_floor & _LOW_32
+    return _FLOOR.pack(VERSION, FLOOR, account, high, low, nonce, NO_SIGNATURE)
+
+
+def withdraw(account: int, amount: int, nonce: int, token: int = 0) -> bytes:
+    """Return a withdrawal of `amount` (1e-6 USD of token 0)."""
+    return _WITHDRAW.pack(
+        VERSION, WITHDRAW, account, token, amount.to_bytes(16, "big"), nonce, NO_SIGNATURE
+    )
+
+
+def transfer(account: int, to_account: int, amount: int, nonce: int) -> bytes:
+    """Return a transfer of `amount` (1e-6 USD) between two accounts."""
+    return _TRANSFER.pack(
+        VERSION, TRANSFER, account, to_account, amount.to_bytes(16, "big"), nonce, NO_SIGNATURE
+    )
+
+
+def vector(
+    group: int,
+    number: int,
+    time_ns: int,
+    previous: bytes,
+    index: int,
+    basis: int = 0,
+    premium: int = 0,
+) -> bytes:
+    """Return an oracle vector, 74 bytes; `previous` is the hash (31 bytes) of the one before."""
+    if len(previous) != len(NO_VECTOR):
+        raise ValueError(f"previous: expected a vector hash of 31 bytes, got {len(previous)}")
+    return _VECTOR.pack(VERSION, group, number, time_ns, previous, index, basis, premium)
+
+
+def heartbeat_body(group: int, number: int, time_ns: int, vector_hash: bytes) -> bytes:
+    """Return what the nodes sign to renew the age of a standing vector, 49 bytes."""
+    if len(vector_hash) != len(NO_VECTOR):
+        raise ValueError(f"vector_hash: expected 31 bytes, got {len(vector_hash)}")
+    return _HEARTBEAT.pack(group, number, time_ns, vector_hash)
+
+
+def signatures(signed: list[tuple[int, bytes]]) -> bytes:
+    """Return the signatures part of (node, 65-byte signature) pairs in the order given."""
+    parts = [bytes([len(signed)])]
+    for node, signature in signed:
+        if len(signature) != SIGNATURE_BYTES:
+            raise ValueError(f"signature of node {node}: expected 65 bytes, got {len(signature)}")
+        parts.append(bytes([node]) + signature)
+    return b"".join(parts)
+
+
+def epoch(vector_bytes: bytes, signatures_part: bytes) -> bytes:
+    """Return the command that brings a signed vector."""
+    return bytes([VERSION, EPOCH]) + vector_bytes + signatures_part
+
+
+def heartbeat(body: bytes, signatures_part: bytes) -> bytes:
+    """Return the command that brings a signed heartbeat."""
+    return bytes([VERSION, HEARTBEAT]) + body + signatures_part
+
+
+def tick() -> bytes:
+    """Return the command by which the sequencer lets time pass."""
+    return bytes([VERSION, TICK])
+
+
+def inbox(index: int, item: bytes) -> bytes:
+    """Return the command that takes item `index` (the inbox cursor) of the Inbox."""
+    return _INBOX.pack(VERSION, INBOX, index) + item
+
+
+# --- items of the Inbox: kind, source (0 user, 1 timelock), body ---
+
+
+def deposit(owner: bytes, amount: int, account: int = 0, token: int = 0) -> bytes:
+    """Return a user's deposit; account 0 opens a new one."""
+    return bytes([1, 0, token]) + owner + account.to_bytes(4, "big") + amount.to_bytes(16, "big")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupParameters:
+    """The parameters of a group with their defaults: rates in 1e-9, times in ns, item order."""
+
+    initial_rate: int = 65_000_000
+    maintenance_rate: int = 50_000_000
+    band: int = 30_000_000
+    liquidation_fee: int = 5_000_000
+    slippage_floor: int = 2_500_000
+    slice_share: int = 200_000_000
+    interest: int = 100_000
+    funding_clamp: int = 500_000
+    funding_cap: int = 5_000_000
+    basis_clamp: int = 5_000_000
+    jump: int = 100_000_000
+    agreement: int = 20_000_000
+    delta_rate: int = 100_000_000
+    fund_event_share: int = 250_000_000
+    fund_day_share: int = 500_000_000
+    stop_ratio: int = 1_150_000_000
+    epoch_period_ns: int = 2_000_000_000
+    stale_ns: int = 5_000_000_000
+    halt_ns: int = 30_000_000_000
+    stage_timeout_ns: int = 120_000_000_000
+    reserved: int = 0
+
+    def values(self) -> tuple[int, ...]:
+        """Return the 21 numbers in the order of the item."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+
+def group(
+    number: int, threshold: int, nodes: list[bytes], parameters: GroupParameters | None = None
+) -> bytes:
+    """Return the timelock's item that makes or changes a group of at most 8 nodes."""
+    if len(nodes) > NODES_MAX:
+        raise ValueError(f"nodes: at most {NODES_MAX} fit an item, got {len(nodes)}")
+    values = (parameters or GroupParameters()).values()
+    return b"\x02\x01" + _GROUP.pack(number, threshold, b"".join(nodes), *values)
+
+
+def list_perpetual(
+    group_number: int,
+    size_decimals: int,
+    lot: int,
+    tick_price: int,
+    maker_fee: int,
+    taker_fee: int,
+) -> bytes:
+    """Return the timelock's item that lists a perpetual (fees in 1e-9, tick in 1e-6 USD)."""
+    return b"\x03\x01" + _LIST.pack(
+        1, group_number, size_decimals, lot, tick_price, maker_fee, taker_fee
+    )
+
+
+def instrument(listing: int, state: int, maker_fee: int, taker_fee: int) -> bytes:
+    """Return the timelock's item that changes a listing's state (1 open, 2 reductions) and fees."""
+    return b"\x04\x01" + _INSTRUMENT.pack(listing, state, maker_fee, taker_fee)
+
+
+def venue(
+    position_limit: int,
+    open_orders_account: int,
+    open_orders_listing: int,
+    new_account_minimum: int,
+) -> bytes:
+    """Return the timelock's item that sets the limits of the venue."""
+    return b"\x05\x01" + _VENUE.pack(
+        position_limit, open_orders_account, open_orders_listing, new_account_minimum
+    )
+
+
+def fund_deposit(group_number: int, amount: int) -> bytes:
+    """Return the timelock's item that pays `amount` (1e-6 USD) into a group's insurance fund."""
+    return b"\x06\x01" + group_number.to_bytes(2, "big") + amount.to_bytes(16, "big")
+
+
+def fee_sweep(account: int) -> bytes:
+    """Return the timelock's item that moves collected fees to an account."""
+    return b"\x07\x01" + account.to_bytes(4, "big")
+
+
+def order_key(account: int, expiry_ns: int, counter: int, slot: int = 0) -> bytes:
+    """Return the 12-byte key of an order."""
+    hour = expiry_ns // HOUR_NS
+    return (hour << 72 | account << 44 | slot << 40 | counter).to_bytes(12, "big")
