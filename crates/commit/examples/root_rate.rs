@@ -2,7 +2,9 @@
 //! builds the whole tree anew with the same hash, level by level. Prints JSON; times in nanoseconds, the least and the
 //! median of the repetitions.
 
-use merkat_commit::{Hash, SparseTree, Word, ZERO_HASH, hash_pairs, leaf_hash, node_hash};
+use merkat_commit::{
+    DenseTree, Hash, SparseTree, Word, ZERO_HASH, hash_pairs, leaf_hash, node_hash,
+};
 use std::time::Instant;
 
 const LEAVES: u128 = 1_000_000;
@@ -66,22 +68,22 @@ fn rebuild(leaves: &[Hash]) -> Hash {
     level[0]
 }
 
-fn touched(tree: &mut SparseTree, sequence: &mut Sequence, count: usize) -> (u128, u128) {
+/// Sets and one root, for so many random keys; `work` applies them to a tree.
+fn touched(
+    sequence: &mut Sequence,
+    count: usize,
+    work: impl FnMut(Vec<(u32, Hash)>),
+) -> (u128, u128) {
     let mut version = 1;
     let updates = || {
         version += 1;
         let update = |_| {
-            let key = u128::from(sequence.next()) % LEAVES;
-            (key, leaf(key, version))
+            let key = (u128::from(sequence.next()) % LEAVES) as u32;
+            (key, leaf(u128::from(key), version))
         };
         (0..count).map(update).collect::<Vec<_>>()
     };
-    measure(21, updates, |updates| {
-        for (key, hash) in updates {
-            tree.set(key, hash);
-        }
-        std::hint::black_box(tree.root());
-    })
+    measure(21, updates, work)
 }
 
 fn hashes() {
@@ -167,10 +169,27 @@ fn main() {
         },
     );
     print("control_naive_rebuild", control);
-    print("1_touched", touched(&mut tree, &mut sequence, 1));
-    print("100_touched", touched(&mut tree, &mut sequence, 100));
-    print("1000_touched", touched(&mut tree, &mut sequence, 1000));
-    print("10000_touched", touched(&mut tree, &mut sequence, 10_000));
+    let mut dense = DenseTree::new(DEPTH);
+    for (key, hash) in leaves.iter().enumerate() {
+        dense.set(key as u32, *hash);
+    }
+    assert_eq!(dense.root(), tree.root(), "both trees commit to the same");
+    for count in [1, 100, 1000, 10_000] {
+        let sparse = touched(&mut sequence, count, |updates| {
+            for (key, hash) in updates {
+                tree.set(u128::from(key), hash);
+            }
+            std::hint::black_box(tree.root());
+        });
+        print(&format!("{count}_touched_sparse"), sparse);
+        let dense = touched(&mut sequence, count, |updates| {
+            for (key, hash) in updates {
+                dense.set(key, hash);
+            }
+            std::hint::black_box(dense.root());
+        });
+        print(&format!("{count}_touched_dense"), dense);
+    }
     let proof = measure(
         1001,
         || u128::from(sequence.next()) % LEAVES,

@@ -12,6 +12,7 @@
 //! versions of the hash after asking the processor for them.
 #![deny(unsafe_code)]
 
+mod dense;
 mod hash;
 mod lanes;
 mod node;
@@ -20,6 +21,7 @@ mod proof;
 mod recompute;
 mod tree;
 
+pub use dense::DenseTree;
 pub use hash::{Hash, Word, WordTooLarge, ZERO_HASH, leaf_hash, narrow, node_hash, widen};
 pub use lanes::hash_pairs;
 pub use positions::{POSITION_SLOTS, POSITIONS_DEPTH, positions_root};
