@@ -3,7 +3,7 @@
 //! median of the repetitions.
 
 use merkat_commit::{
-    DenseTree, Hash, SparseTree, Word, ZERO_HASH, hash_pairs, leaf_hash, node_hash,
+    DenseTree, Hash, SparseTree, Word, ZERO_HASH, hash_pairs, leaf_hash, node_hash, positions_root,
 };
 use std::time::Instant;
 
@@ -198,6 +198,15 @@ fn main() {
         },
     );
     print("proof", proof);
+    let positions: Vec<(u16, Word)> = (0..128).map(|slot| (slot * 8, [1; 31])).collect();
+    let positions = measure(
+        1001,
+        || (),
+        |()| {
+            std::hint::black_box(positions_root(std::hint::black_box(&positions)));
+        },
+    );
+    print("positions_root_of_128", positions);
     orders(&mut sequence);
     println!("  \"unit\": \"ns\"\n}}");
 }

@@ -89,11 +89,12 @@ impl DenseTree {
         for node in &nodes {
             self.is_touched[*node as usize / 64] = 0;
         }
+        let mut pairs = [[ZERO_HASH; 2]; PAIRS_TOGETHER];
         for height in 1..self.levels.len() {
             nodes.iter_mut().for_each(|node| *node >>= 1);
             nodes.dedup();
             let (below, level) = self.levels.split_at_mut(height);
-            raise(&nodes, &below[height - 1], &mut level[0]);
+            raise(&nodes, &below[height - 1], &mut level[0], &mut pairs);
         }
         nodes.clear();
         self.touched = nodes;
@@ -139,11 +140,10 @@ impl DenseTree {
 }
 
 /// Computes these nodes of a level from the level below.
-fn raise(nodes: &[u32], below: &[Hash], level: &mut [Hash]) {
-    let mut pairs: [Pair; PAIRS_TOGETHER] = [[ZERO_HASH; 2]; PAIRS_TOGETHER];
+fn raise(nodes: &[u32], below: &[Hash], level: &mut [Hash], pairs: &mut [Pair; PAIRS_TOGETHER]) {
     let mut hashes = [ZERO_HASH; PAIRS_TOGETHER];
     for nodes in nodes.chunks(PAIRS_TOGETHER) {
-        for (node, pair) in nodes.iter().zip(&mut pairs) {
+        for (node, pair) in nodes.iter().zip(pairs.iter_mut()) {
             let left = *node as usize * 2;
             *pair = [
                 below[left],

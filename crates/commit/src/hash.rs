@@ -80,3 +80,10 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     }
     keccak256_pair(left, right)
 }
+
+/// The state root: keccak of the roots of accounts, orders, sessions, instruments and groups and the leaf hash of the
+/// globals, in this order.
+#[must_use]
+pub fn state_root(parts: &[Hash; 6]) -> Hash {
+    keccak256(&[parts.as_flattened()])
+}

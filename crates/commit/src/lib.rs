@@ -22,7 +22,9 @@ mod recompute;
 mod tree;
 
 pub use dense::DenseTree;
-pub use hash::{Hash, Word, WordTooLarge, ZERO_HASH, leaf_hash, narrow, node_hash, widen};
+pub use hash::{
+    Hash, Word, WordTooLarge, ZERO_HASH, leaf_hash, narrow, node_hash, state_root, widen,
+};
 pub use lanes::hash_pairs;
 pub use positions::{POSITION_SLOTS, POSITIONS_DEPTH, positions_root};
 pub use proof::{fold, verify};

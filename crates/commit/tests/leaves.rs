@@ -4,7 +4,7 @@ mod common;
 
 use merkat_commit::{
     Hash, POSITION_SLOTS, SparseTree, Word, ZERO_HASH, leaf_hash, narrow, node_hash,
-    positions_root, widen,
+    positions_root, state_root, widen,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -96,6 +96,15 @@ fn a_slot_given_twice_is_refused() {
 #[should_panic(expected = "is not below 1024")]
 fn a_slot_beyond_the_last_is_refused() {
     let _ = positions_root(&[(1024, word(1))]);
+}
+
+#[test]
+fn a_state_root_is_the_hash_of_its_six_parts_in_order() {
+    let mut parts: [Hash; 6] = std::array::from_fn(|part| common::keccak(&[part as u8]));
+    let expected = common::keccak(parts.as_flattened());
+    assert_eq!(state_root(&parts), expected);
+    parts.swap(0, 1);
+    assert_ne!(state_root(&parts), expected, "the order counts");
 }
 
 /// Roots that every reader of this state shares: if one of them changes, old states can no longer be proved.
