@@ -1,11 +1,11 @@
-//! Many node hashes at once: eight permutations side by side where the processor has vectors of 512 bits, one after the
+//! Many hashes of one block at once: eight permutations side by side where the processor has vectors of 512 bits, one after the
 //! other elsewhere (four in vectors of 256 bits were measured and are no faster). Both give the same bytes.
 //!
 //! This is the crate's only unsafe code: the function compiled for AVX-512 is called only after the processor said that
 //! it has it.
 #![allow(unsafe_code)]
 
-use crate::hash::Hash;
+use crate::hash::{Hash, Word, leaf_hash};
 use merkat_values::keccak::keccak256_pair;
 #[cfg(target_arch = "x86_64")]
 use merkat_values::keccak::permute;
@@ -13,40 +13,96 @@ use merkat_values::keccak::permute;
 /// Two hashes, left then right.
 pub(crate) type Pair = [Hash; 2];
 
+/// Something whose preimage has at most 71 bytes, so that it fits one block of the hash.
+trait Block: Copy + Default {
+    /// The preimage and the 0x01 behind it, as little-endian words of the state. The 0x80 that closes the block stands
+    /// further on, in the last of its 17 words.
+    fn words(&self) -> [u64; 9];
+
+    fn hash(&self) -> Hash;
+}
+
+impl Block for Pair {
+    fn words(&self) -> [u64; 9] {
+        let mut words = [0; 9];
+        for (word, bytes) in words.iter_mut().zip(self.as_flattened().as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        words[8] = 0x01;
+        words
+    }
+
+    fn hash(&self) -> Hash {
+        keccak256_pair(&self[0], &self[1])
+    }
+}
+
+/// A leaf of one word, which is not zero.
+impl Block for Word {
+    fn words(&self) -> [u64; 9] {
+        // The tag, the word's zero byte, its 31 bytes, the padding.
+        let mut bytes = [0; 40];
+        bytes[2..33].copy_from_slice(self);
+        bytes[33] = 0x01;
+        let mut words = [0; 9];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        words
+    }
+
+    fn hash(&self) -> Hash {
+        leaf_hash(&[*self])
+    }
+}
+
 /// Writes keccak(left, right) of every pair; unlike [`crate::node_hash`] it knows no empty pair.
 ///
 /// # Panics
 /// If `hashes` is not as long as `pairs`.
 pub fn hash_pairs(pairs: &[Pair], hashes: &mut [Hash]) {
-    assert_eq!(pairs.len(), hashes.len(), "one hash for every pair");
+    hash_blocks(pairs, hashes);
+}
+
+/// Writes the leaf hash of every word, none of which may be zero (an absent leaf has no preimage).
+pub(crate) fn hash_words(words: &[Word], hashes: &mut [Hash]) {
+    assert!(
+        words.iter().all(|word| *word != [0; 31]),
+        "absent leaves are left out"
+    );
+    hash_blocks(words, hashes);
+}
+
+fn hash_blocks<Input: Block>(blocks: &[Input], hashes: &mut [Hash]) {
+    assert_eq!(blocks.len(), hashes.len(), "one hash for every block");
     #[cfg(target_arch = "x86_64")]
-    if pairs.len() > 1
+    if blocks.len() > 1
         && std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512vl")
     {
         // SAFETY: the processor has just said that it has the extensions the function was compiled for.
-        unsafe { by_eights(pairs, hashes) };
+        unsafe { by_eights(blocks, hashes) };
         return;
     }
-    for (pair, hash) in pairs.iter().zip(hashes) {
-        *hash = keccak256_pair(&pair[0], &pair[1]);
+    for (block, hash) in blocks.iter().zip(hashes) {
+        *hash = block.hash();
     }
 }
 
 /// Groups of eight, the last one padded: eight at once take the time of one and a half.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn by_eights(pairs: &[Pair], hashes: &mut [Hash]) {
-    let (groups, rest) = pairs.as_chunks::<8>();
+fn by_eights<Input: Block>(blocks: &[Input], hashes: &mut [Hash]) {
+    let (groups, rest) = blocks.as_chunks::<8>();
     let (group_hashes, rest_hashes) = hashes.as_chunks_mut::<8>();
     for (group, hashes) in groups.iter().zip(group_hashes) {
         side_by_side(group, hashes);
     }
     match (rest, rest_hashes) {
         ([], _) => (),
-        ([pair], [hash]) => *hash = keccak256_pair(&pair[0], &pair[1]),
+        ([block], [hash]) => *hash = block.hash(),
         (rest, rest_hashes) => {
-            let mut padded = [[[0; 32]; 2]; 8];
+            let mut padded = [Input::default(); 8];
             let mut padded_hashes = [[0; 32]; 8];
             padded[..rest.len()].copy_from_slice(rest);
             side_by_side(&padded, &mut padded_hashes);
@@ -57,15 +113,13 @@ fn by_eights(pairs: &[Pair], hashes: &mut [Hash]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn side_by_side(pairs: &[Pair; 8], hashes: &mut [Hash; 8]) {
+fn side_by_side<Input: Block>(blocks: &[Input; 8], hashes: &mut [Hash; 8]) {
     let mut state = [[0u64; 8]; 25];
-    for (lane, pair) in pairs.iter().enumerate() {
-        for (index, bytes) in pair.as_flattened().as_chunks::<8>().0.iter().enumerate() {
-            state[index][lane] = u64::from_le_bytes(*bytes);
+    for (lane, block) in blocks.iter().enumerate() {
+        for (word, of_block) in state.iter_mut().zip(block.words()) {
+            word[lane] = of_block;
         }
     }
-    // The padding of 64 bytes: 0x01 after them, 0x80 at the end of the rate of 136.
-    state[8] = [0x01; 8];
     state[16] = [0x80 << 56; 8];
     permute(&mut state);
     for (lane, hash) in hashes.iter_mut().enumerate() {
@@ -77,7 +131,8 @@ fn side_by_side(pairs: &[Pair; 8], hashes: &mut [Hash; 8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Pair, hash_pairs};
+    use super::{Pair, hash_pairs, hash_words};
+    use crate::hash::{Word, leaf_hash};
     use merkat_values::keccak::{keccak256, keccak256_pair};
 
     #[test]
@@ -99,7 +154,18 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "one hash for every pair")]
+    fn words_equal_leaves_of_one_word() {
+        for count in 0..20u8 {
+            let words: Vec<Word> = (1..=count).map(|value| [value; 31]).collect();
+            let mut hashes = vec![[0; 32]; words.len()];
+            hash_words(&words, &mut hashes);
+            let expected: Vec<_> = words.iter().map(|word| leaf_hash(&[*word])).collect();
+            assert_eq!(hashes, expected, "{count} words");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "one hash for every block")]
     fn a_missing_place_is_refused() {
         hash_pairs(&[[[1; 32]; 2]], &mut []);
     }

@@ -1,7 +1,7 @@
 //! The positions of an account: a tree of 1,024 slots of one word each, whose root is a word of the account's leaf.
 
-use crate::hash::{Hash, Word, ZERO_HASH, leaf_hash};
-use crate::lanes::{Pair, hash_pairs};
+use crate::hash::{Hash, Word, ZERO_HASH};
+use crate::lanes::{Pair, hash_pairs, hash_words};
 
 /// Levels of the tree of an account's positions.
 pub const POSITIONS_DEPTH: u8 = 10;
@@ -29,13 +29,15 @@ pub fn positions_root(words: &[(u16, Word)]) -> Hash {
             "slot {slot} is not below {POSITION_SLOTS}"
         );
     }
-    let mut level: Vec<(u16, Hash)> = words
-        .iter()
-        .map(|(slot, word)| (*slot, leaf_hash(std::slice::from_ref(word))))
-        .filter(|(_, hash)| *hash != ZERO_HASH)
+    let held = || words.iter().filter(|(_, word)| *word != [0; 31]);
+    let leaves: Vec<Word> = held().map(|(_, word)| *word).collect();
+    let mut hashes = vec![ZERO_HASH; leaves.len()];
+    hash_words(&leaves, &mut hashes);
+    let mut level: Vec<(u16, Hash)> = held()
+        .zip(&hashes)
+        .map(|((slot, _), hash)| (*slot, *hash))
         .collect();
     let mut pairs: Vec<Pair> = Vec::with_capacity(level.len());
-    let mut hashes = vec![ZERO_HASH; level.len()];
     for _ in 0..POSITIONS_DEPTH {
         pairs.clear();
         let mut parents = 0;
