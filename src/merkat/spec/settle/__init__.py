@@ -1,0 +1,1 @@
+"""The settlement machine: who owns what, and the steps that move it."""

@@ -1,0 +1,142 @@
+"""Epoch and heartbeat: what a quorum of a group's nodes says about prices (rules.md 2.5)."""
+
+from __future__ import annotations
+
+from merkat.spec.messages import Epoch, Heartbeat, Signatures, Vector
+from merkat.spec.rules import rule
+from merkat.spec.secp256k1 import Recover
+from merkat.spec.settle.leaves import Group
+from merkat.spec.settle.outcomes import FundingPaid, OracleHeard
+from merkat.spec.settle.state import State
+from merkat.spec.typed_data import epoch_digest, heartbeat_digest
+from merkat.spec.values import HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS, clamp, hour_of
+
+INDEX_MAX = 2**52
+RATE_MAX = 100_000_000
+HELD_END = 3  # a held run of this length is accepted
+
+E_01 = rule("E-01", "epoch_group", "group", "the group exists")
+E_02 = rule(
+    "E-02",
+    "epoch_number",
+    "number",
+    "an epoch's number is the next; a heartbeat's is the standing one, at least 1",
+)
+E_03 = rule("E-03", "epoch_previous", "previous", "the named vector is the standing one")
+E_04 = rule("E-04", "epoch_time", "time", "the time is after the last one and not after t")
+E_05 = rule(
+    "E-05",
+    "epoch_value",
+    "index",
+    "1 <= index <= 2^52, abs(basis) <= 1e8, abs(premium) <= 1e8",
+)
+E_06 = rule(
+    "E-06",
+    "epoch_quorum",
+    "signatures",
+    "at least threshold signatures by used nodes in ascending order, each that of its node",
+)
+
+
+def epoch(state: State, op: Epoch, time_ns: int, recover: Recover) -> OracleHeard:
+    """Take a new vector."""
+    # AUTHORITY: the quorum of E-06.
+    vector = op.vector
+
+    # CHECKS
+    E_01.require(vector.group < state.globals_.next_group)
+    group = state.groups[vector.group]
+    E_02.require(vector.number == group.epoch_number + 1)
+    E_03.require(vector.previous == group.input_hash)
+    E_04.require(group.epoch_time < vector.time <= time_ns)
+    E_05.require(1 <= vector.index <= INDEX_MAX, "index")
+    E_05.require(abs(vector.basis) <= RATE_MAX, "basis")
+    E_05.require(abs(vector.premium) <= RATE_MAX, "premium")
+    E_06.require(is_quorum(group, epoch_digest(state.config, vector), op.signatures, recover))
+
+    # EFFECT
+    group = state.change_group(vector.group)
+    funding = close_hour(group, vector.time)
+    take_vector(group, vector)
+    group.epoch_time = vector.time
+    sample_premium(group)
+
+    # RESULT
+    return OracleHeard(group.held_count, funding)
+
+
+def heartbeat(state: State, op: Heartbeat, time_ns: int, recover: Recover) -> OracleHeard:
+    """Renew the age of the standing vector."""
+    # AUTHORITY: the quorum of E-06.
+    # CHECKS
+    E_01.require(op.group < state.globals_.next_group)
+    group = state.groups[op.group]
+    E_02.require(op.number == group.epoch_number and op.number >= 1)
+    E_03.require(op.vector_hash == group.input_hash)
+    E_04.require(group.epoch_time < op.time <= time_ns)
+    E_06.require(is_quorum(group, heartbeat_digest(state.config, op), op.signatures, recover))
+
+    # EFFECT
+    group = state.change_group(op.group)
+    funding = close_hour(group, op.time)
+    group.epoch_time = op.time
+    sample_premium(group)
+
+    # RESULT
+    return OracleHeard(group.held_count, funding)
+
+
+def is_quorum(group: Group, digest: bytes, signatures: Signatures, recover: Recover) -> bool:
+    """Return whether enough of a group's nodes signed a digest, and nobody else (E-06)."""
+    last = -1
+    for each in signatures.each:
+        if not last < each.node < MAX_NODES or group.nodes[each.node] == ZERO_ADDRESS:
+            return False
+        if recover(digest, each.signature) != group.nodes[each.node]:
+            return False
+        last = each.node
+    return len(signatures.each) >= group.threshold
+
+
+def close_hour(group: Group, signed_time_ns: int) -> FundingPaid | None:
+    """Pay the funding of the last hour when the signed time lies in another one."""
+    hour = hour_of(signed_time_ns)
+    if hour == group.premium_hour:
+        return None
+    paid = None
+    if group.premium_count > 0:
+        sampled_half = 2 * group.premium_count * group.epoch_period_ns >= HOUR_NS
+        average = group.premium_sum // group.premium_count if sampled_half else 0
+        toward_interest = clamp(group.interest - average, group.funding_clamp)
+        rate = clamp(average + toward_interest, group.funding_cap)
+        group.cumulative_funding += group.index * rate // 8_000
+        paid = FundingPaid(group.premium_hour, rate, group.cumulative_funding)
+    group.premium_sum = group.premium_count = 0
+    group.premium_hour = hour
+    return paid
+
+
+def take_vector(group: Group, vector: Vector) -> None:
+    """Name the vector; accept its values, or hold them when the index jumps."""
+    first = not group.has_vector
+    group.epoch_number += 1
+    group.input_hash = vector.hash
+    index = vector.index
+    if not first and abs(index - group.index) * ONE > group.jump * group.index:
+        low, high = min(group.held_low, index), max(group.held_high, index)
+        agrees = high * ONE <= (ONE + group.agreement) * low
+        if group.held_count > 0 and agrees:
+            group.held_count, group.held_low, group.held_high = group.held_count + 1, low, high
+        else:
+            group.held_count, group.held_low, group.held_high = 1, index, index
+        if group.held_count < HELD_END:
+            return
+    group.index, group.basis, group.premium = index, vector.basis, vector.premium
+    group.held_count = group.held_low = group.held_high = 0
+
+
+def sample_premium(group: Group) -> None:
+    """Count the standing premium towards the hour's funding, unless a run is held."""
+    if group.held_count == 0:
+        group.premium_sum += group.premium
+        group.premium_count += 1

@@ -1,0 +1,60 @@
+"""The rules that many steps share, and the fund's day."""
+
+from __future__ import annotations
+
+from merkat.spec.rules import rule
+from merkat.spec.secp256k1 import Recover
+from merkat.spec.settle.leaves import Group
+from merkat.spec.settle.state import State
+from merkat.spec.values import ONE, day_of
+
+S_01 = rule(
+    "S-01",
+    "malformed",
+    "command",
+    "the input is of a known kind and exact length, and an inbox item is of 2 to 1,024 bytes",
+)
+S_02 = rule("S-02", "unknown_account", "account", "1 <= account < next_account")
+S_03 = rule("S-03", "bad_signature", "signature", "the signer is the account's owner")
+S_04 = rule("S-04", "nonce_not_larger", "nonce", "the nonce is larger than the leaf's")
+S_05 = rule("S-05", "time_overflow", "time", "the new time and log number are below 2^63")
+
+
+def known_account(state: State, account: int) -> bool:
+    """Return whether an account exists (S-02)."""
+    return 1 <= account < state.globals_.next_account
+
+
+def signed_by_owner(
+    state: State, account: int, digest: bytes, signature: bytes, recover: Recover
+) -> bool:
+    """Return whether the owner of an account signed a digest (S-03)."""
+    return recover(digest, signature) == state.accounts[account].owner
+
+
+def turn_day(group: Group, time_ns: int) -> None:
+    """Start the fund's day anew when the last one is over: before each change of the fund."""
+    if group.fund_day != day_of(time_ns):
+        group.fund_day = day_of(time_ns)
+        group.fund_day_open = group.fund
+        group.fund_day_used = 0
+
+
+def left_today(group: Group) -> int:
+    """Return what the fund may still pay today; the day must have been turned."""
+    return group.fund_day_share * group.fund_day_open // ONE - group.fund_day_used
+
+
+def pay_into_fund(group: Group, amount: int, time_ns: int) -> None:
+    """Add to a group's fund; an amount of 0 changes nothing, the day neither."""
+    assert amount >= 0, f"a payment into the fund is not negative, got {amount}"
+    if amount > 0:
+        turn_day(group, time_ns)
+        group.fund += amount
+
+
+def pay_out_of_fund(group: Group, amount: int) -> None:
+    """Take a payment out of a group's fund; the day must have been turned."""
+    assert 0 <= amount <= group.fund, f"the fund of {group.fund} cannot pay {amount}"
+    group.fund -= amount
+    group.fund_day_used += amount

@@ -1,0 +1,223 @@
+"""The settlement state: its leaves, their root, and their bytes in a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from merkat.spec.codec import MalformedError, Reader, u32
+from merkat.spec.orders import encode_key
+from merkat.spec.settle.leaves import (
+    Account,
+    Globals,
+    Group,
+    Instrument,
+    Leaf,
+    OrderLeaf,
+    Position,
+)
+from merkat.spec.trees import Tree, leaf_hash
+from merkat.spec.typed_data import Config
+from merkat.spec.values import ZERO32, cut, keccak256
+
+ACCOUNTS_DEPTH = 28
+POSITIONS_DEPTH = 10
+ORDERS_DEPTH = 92
+INSTRUMENTS_DEPTH = 32
+GROUPS_DEPTH = 16
+SESSIONS_ROOT = ZERO32  # no session is ever written in version 1
+
+
+class State:
+    """Every leaf of the settlement machine.
+
+    Read the leaves freely; before you write one, take it with the matching `change_` method, so
+    that the next `root()` hashes it again. Positions are written with `move_position` only.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.globals_ = Globals()
+        self.groups: dict[int, Group] = {}
+        self.instruments: dict[int, Instrument] = {}
+        self.accounts: dict[int, Account] = {}
+        self.orders: dict[int, OrderLeaf] = {}
+        self._touched_groups: set[int] = set()
+        self._touched_instruments: set[int] = set()
+        self._touched_accounts: set[int] = set()
+        self._touched_positions: set[tuple[int, int]] = set()
+        self._touched_orders: set[int] = set()
+        self._groups_tree = Tree(GROUPS_DEPTH)
+        self._instruments_tree = Tree(INSTRUMENTS_DEPTH)
+        self._accounts_tree = Tree(ACCOUNTS_DEPTH)
+        self._positions_trees: dict[int, Tree] = {}
+        self._orders_tree = Tree(ORDERS_DEPTH)
+
+    # Writing
+
+    def change_group(self, group: int) -> Group:
+        """Return a group's leaf for writing."""
+        self._touched_groups.add(group)
+        return self.groups[group]
+
+    def change_instrument(self, listing: int) -> Instrument:
+        """Return a listing's leaf for writing."""
+        self._touched_instruments.add(listing)
+        return self.instruments[listing]
+
+    def change_account(self, account: int) -> Account:
+        """Return an account's leaf for writing (its positions: `move_position`)."""
+        self._touched_accounts.add(account)
+        return self.accounts[account]
+
+    def change_order(self, key: int) -> OrderLeaf:
+        """Return an order's leaf for writing."""
+        self._touched_orders.add(key)
+        return self.orders[key]
+
+    def add_group(self, group: int, leaf: Group) -> None:
+        """Write a new group."""
+        self.groups[group] = leaf
+        self._touched_groups.add(group)
+
+    def add_instrument(self, listing: int, leaf: Instrument) -> None:
+        """Write a new listing."""
+        self.instruments[listing] = leaf
+        self._touched_instruments.add(listing)
+
+    def add_account(self, account: int, leaf: Account) -> None:
+        """Write a new account."""
+        self.accounts[account] = leaf
+        self._touched_accounts.add(account)
+
+    def put_order(self, key: int, leaf: OrderLeaf) -> None:
+        """Write an order's leaf, new or in place of the one that stood there."""
+        self.orders[key] = leaf
+        self._touched_orders.add(key)
+
+    def drop_order(self, key: int) -> None:
+        """Remove an order's leaf."""
+        del self.orders[key]
+        self._touched_orders.add(key)
+
+    def move_position(self, account: int, slot: int, listing: int, change: int) -> None:
+        """Add `change` to the position in a slot; at size 0 the slot becomes empty.
+
+        Open interest, the sum of the positive positions, follows.
+        """
+        positions = self.accounts[account].positions
+        position = positions.setdefault(slot, Position(listing, 0))
+        assert position.listing == listing, f"slot {slot} holds listing {position.listing}"
+        before, after = position.size, position.size + change
+        position.size = after
+        if after == 0:
+            del positions[slot]
+        self.change_instrument(listing).open_interest += max(after, 0) - max(before, 0)
+        self.touch_position(account, slot)
+
+    def touch_position(self, account: int, slot: int) -> None:
+        """Have the next root hash a slot again."""
+        self._touched_positions.add((account, slot))
+        self._touched_accounts.add(account)
+
+    # Commitment
+
+    def root(self) -> bytes:
+        """Return the 32-byte state root."""
+        for account, slot in sorted(self._touched_positions):
+            tree = self._positions_trees.setdefault(account, Tree(POSITIONS_DEPTH))
+            tree.set(slot, _hash_of(self.accounts[account].positions.get(slot)))
+        for account in sorted(self._touched_accounts):
+            words = self.accounts[account].words() + self._positions_word(account)
+            self._accounts_tree.set(account, leaf_hash(words))
+        for key in sorted(self._touched_orders):
+            self._orders_tree.set(key, _hash_of(self.orders.get(key)))
+        for listing in sorted(self._touched_instruments):
+            self._instruments_tree.set(listing, _hash_of(self.instruments[listing]))
+        for group in sorted(self._touched_groups):
+            self._groups_tree.set(group, _hash_of(self.groups[group]))
+        for touched in (
+            self._touched_positions,
+            self._touched_accounts,
+            self._touched_orders,
+            self._touched_instruments,
+            self._touched_groups,
+        ):
+            touched.clear()
+        return keccak256(
+            self._accounts_tree.root()
+            + self._orders_tree.root()
+            + SESSIONS_ROOT
+            + self._instruments_tree.root()
+            + self._groups_tree.root()
+            + _hash_of(self.globals_)
+        )
+
+    def _positions_word(self, account: int) -> bytes:
+        tree = self._positions_trees.get(account)
+        return b"\0" + cut(tree.root() if tree else ZERO32)
+
+    # Snapshot
+
+    def encode(self) -> bytes:
+        """Return the settlement part of a snapshot, its length first (formats.md section 8)."""
+        parts = [self.globals_.words(), u32(len(self.groups))]
+        for group in sorted(self.groups):
+            parts += [group.to_bytes(2, "big"), self.groups[group].words()]
+        parts.append(u32(len(self.instruments)))
+        for listing in sorted(self.instruments):
+            parts += [u32(listing), self.instruments[listing].words()]
+        parts.append(u32(len(self.accounts)))
+        for index in sorted(self.accounts):
+            account = self.accounts[index]
+            parts += [u32(index), account.words(), u32(len(account.positions))]
+            for slot in sorted(account.positions):
+                parts += [slot.to_bytes(2, "big"), account.positions[slot].words()]
+        parts.append(u32(len(self.orders)))
+        for key in sorted(self.orders):
+            parts += [encode_key(key), self.orders[key].words()]
+        rest = b"".join(parts)
+        return u32(len(rest)) + rest
+
+    @classmethod
+    def read(cls, config: Config, reader: Reader) -> State:
+        """Take the settlement part of a snapshot off the reader; MalformedError if it is none."""
+        inner = Reader(reader.raw(reader.u32()))
+        state = cls(config)
+        state.globals_ = Globals.read_words(inner)
+        for group in _ascending_keys(inner, 2):
+            state.add_group(group, Group.read_words(inner))
+        for listing in _ascending_keys(inner, 4):
+            state.add_instrument(listing, Instrument.read_words(inner))
+        for index in _ascending_keys(inner, 4):
+            account = Account.read_words(inner)
+            state.add_account(index, account)
+            for slot in _ascending_keys(inner, 2):
+                account.positions[slot] = Position.read_words(inner)
+                state.touch_position(index, slot)
+        for key in _ascending_keys(inner, 12):
+            state.put_order(key, OrderLeaf.read_words(inner))
+        inner.finish()
+        return state
+
+    @classmethod
+    def decode(cls, config: Config, data: bytes) -> State:
+        """Return the state that a settlement part encodes; MalformedError if it is none."""
+        reader = Reader(data)
+        state = cls.read(config, reader)
+        reader.finish()
+        return state
+
+
+def _hash_of(leaf: Leaf | None) -> bytes:
+    return ZERO32 if leaf is None else leaf_hash(leaf.words())
+
+
+def _ascending_keys(reader: Reader, key_bytes: int) -> Iterator[int]:
+    """Take a count, then yield that many keys; the caller takes what stands behind each."""
+    last = -1
+    for _ in range(reader.u32()):
+        key = reader.unsigned(key_bytes)
+        if key <= last:
+            raise MalformedError(f"key {key} does not ascend from {last}")
+        last = key
+        yield key
