@@ -1,0 +1,83 @@
+"""The venue part of a snapshot (docs/spec/formats.md section 8)."""
+
+from __future__ import annotations
+
+from merkat.spec.codec import MalformedError, Reader, u32
+from merkat.spec.orders import Order, hour_of_key
+from merkat.spec.values import BUY, SELL
+from merkat.spec.venue.book import Book, RestingOrder
+from merkat.spec.venue.state import NONCES_KEPT, VenueAccount, VenueState
+
+
+def encode_venue_part(venue: VenueState) -> bytes:
+    """Return the venue part, whose hash is the venue digest."""
+    parts = [
+        venue.log_number.to_bytes(8, "big"),
+        venue.time_ns.to_bytes(8, "big"),
+        u32(len(venue.accounts)),
+    ]
+    for number in sorted(venue.accounts):
+        parts += [u32(number), venue.accounts[number].encode()]
+    parts.append(u32(len(venue.books)))
+    for listing in sorted(venue.books):
+        parts += [u32(listing), venue.books[listing].encode()]
+    parts.append(u32(len(venue.pending)))
+    parts += [group.to_bytes(2, "big") for group in sorted(venue.pending)]
+    return b"".join(parts)
+
+
+def read_venue_part(venue: VenueState, reader: Reader) -> None:
+    """Fill a venue that has only its settlement state; MalformedError if the bytes are no part.
+
+    Raises:
+        MalformedError: bytes missing or left over, an account or listing that settlement does not
+            have or that is missing, a queue out of order.
+    """
+    venue.log_number = reader.u64()
+    venue.time_ns = reader.u64()
+    for _ in range(reader.u32()):
+        number = reader.u32()
+        venue.accounts[number] = _read_account(reader)
+    _expect(set(venue.accounts) == set(venue.settlement.accounts), "one record for every account")
+    for _ in range(reader.u32()):
+        listing = reader.u32()
+        _expect(listing in venue.settlement.instruments, "books of known listings")
+        venue.books[listing] = Book()
+        for side in (BUY, SELL):
+            for _ in range(reader.u32()):
+                _rest(venue, reader, listing, side)
+    _expect(set(venue.books) == set(venue.settlement.instruments), "one book for every listing")
+    venue.pending = {reader.u16() for _ in range(reader.u32())}
+    venue.leaf_hours = {hour_of_key(key) for key in venue.settlement.orders}
+    reader.finish()
+
+
+def _read_account(reader: Reader) -> VenueAccount:
+    account = VenueAccount()
+    account.strict_nonce = reader.u64()
+    account.empty_slices = reader.u8()
+    account.visited_time = reader.u64()
+    account.nonces = [reader.u64() for _ in range(reader.u8())]
+    _expect(account.nonces == sorted(set(account.nonces)), "nonces ascending")
+    _expect(len(account.nonces) <= NONCES_KEPT, f"at most {NONCES_KEPT} nonces")
+    return account
+
+
+def _rest(venue: VenueState, reader: Reader, listing: int, side: int) -> None:
+    """Take one resting order and put it behind those that came before it."""
+    order = Order.read(reader)
+    signature = reader.raw(65)
+    filled, opened_version = reader.i64(), reader.u32()
+    venue.places += 1
+    resting = RestingOrder(order, signature, filled, opened_version, venue.places)
+    _expect(order.listing == listing and order.side == side, "orders in the book of their listing")
+    _expect(order.account in venue.accounts, "orders of known accounts")
+    _expect(0 <= filled < order.size, "something left of every resting order")
+    queue = venue.books[listing].sides[side]
+    _expect(not queue or queue[-1].priority < resting.priority, "a queue in order of priority")
+    venue.rest(resting)
+
+
+def _expect(condition: bool, what: str) -> None:
+    if not condition:
+        raise MalformedError(f"venue part of a snapshot: expected {what}")
