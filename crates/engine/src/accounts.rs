@@ -1,0 +1,104 @@
+//! What the venue knows of an account beyond settlement: nonces, sums over its orders, its place in the waterfall.
+
+use crate::book::{BUY, NONE};
+
+/// How many nonces an account keeps.
+pub const NONCES: usize = 100;
+
+/// The orders of one account in one listing.
+#[derive(Clone, Copy, Debug)]
+pub struct ListingOrders {
+    /// The listing.
+    pub listing: u32,
+    /// How many orders.
+    pub count: u32,
+    /// The first in the list of them.
+    pub first: u32,
+    /// What is left of the buys, in base units.
+    pub buys: i128,
+    /// What is left of the sells.
+    pub sells: i128,
+    /// Sum of the orders' own terms of IM_venue, in 1e-6 USD, at the market's version `terms_version`.
+    pub terms: i128,
+    /// 0: `terms` is to be computed anew.
+    pub terms_version: u64,
+}
+
+impl ListingOrders {
+    /// No orders in `listing`.
+    pub fn new(listing: u32) -> Self {
+        Self { listing, count: 0, first: NONE, buys: 0, sells: 0, terms: 0, terms_version: 0 }
+    }
+
+    /// What is left of the orders of a side.
+    pub fn side(&self, side: u8) -> i128 {
+        if side == BUY { self.buys } else { self.sells }
+    }
+
+    /// Adds to what is left of a side.
+    pub fn add(&mut self, side: u8, size: i128) {
+        if side == BUY {
+            self.buys += size;
+        } else {
+            self.sells += size;
+        }
+    }
+}
+
+/// The venue's record of an account.
+#[derive(Clone, Debug, Default)]
+pub struct VenueAccount {
+    /// The last nonce of a withdraw or transfer.
+    pub strict_nonce: u64,
+    /// Slices in a row that filled nothing.
+    pub empty_slices: u8,
+    /// The epoch time at which the account's last slice was made.
+    pub visited_time: u64,
+    /// Used nonces, ascending, at most `NONCES`.
+    pub nonces: Vec<u64>,
+    /// How many orders it has.
+    pub orders: u32,
+    /// Its orders by listing, in no meaningful order; never one without orders.
+    pub listings: Vec<ListingOrders>,
+}
+
+impl VenueAccount {
+    /// The orders in a listing.
+    #[inline]
+    pub fn listing(&self, listing: u32) -> Option<&ListingOrders> {
+        self.listings.iter().find(|orders| orders.listing == listing)
+    }
+
+    /// See `listing`.
+    #[inline]
+    pub fn listing_mut(&mut self, listing: u32) -> Option<&mut ListingOrders> {
+        self.listings.iter_mut().find(|orders| orders.listing == listing)
+    }
+
+    /// Whether rule C-04 lets a nonce of the window be used at `time_ns`.
+    pub fn may_use(&self, nonce: u64, time_ns: u64) -> bool {
+        let latest = time_ns / 1_000_000 + 86_400_000;
+        let Some(last) = self.nonces.last() else { return nonce <= latest };
+        if nonce > latest || nonce == *last {
+            return false;
+        }
+        nonce > *last
+            || ((self.nonces.len() < NONCES || nonce > self.nonces[0])
+                && self.nonces.binary_search(&nonce).is_err())
+    }
+
+    /// Uses up a nonce that `may_use` allowed.
+    pub fn use_nonce(&mut self, nonce: u64) {
+        if self.nonces.capacity() == 0 {
+            self.nonces.reserve_exact(NONCES);
+        }
+        let place = self.nonces.partition_point(|used| *used < nonce);
+        if self.nonces.len() < NONCES {
+            self.nonces.insert(place, nonce);
+            return;
+        }
+        // The smallest goes; what lies between it and the new one moves down by a place.
+        self.nonces.copy_within(1..place, 0);
+        self.nonces[place - 1] = nonce;
+    }
+}
