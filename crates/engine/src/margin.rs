@@ -1,7 +1,8 @@
 //! Sums over an account's orders and the margin of the venue, IM_venue (rules 3.1).
 
+use merkat_settle::fill::bound_holds;
 use merkat_settle::{Account, Instrument, Order, OrderKey, Quote};
-use merkat_values::constants::{GROUPS_HELD_MAXIMUM, NOTIONAL_LIMIT, POSITION_SLOTS, SIZE_LIMIT};
+use merkat_values::constants::{POSITION_SLOTS};
 use merkat_values::rates::rate_ceil;
 use merkat_values::wide::compare_products;
 use merkat_values::Signature;
@@ -57,12 +58,6 @@ fn worst_size(size: i64, buys: i128, sells: i128) -> i128 {
 pub(crate) fn reduces(position: i64, side: u8, size: i128) -> bool {
     let position = i128::from(position);
     if side == BUY { position < 0 && -position >= size } else { position > 0 && position >= size }
-}
-
-/// F-14: smaller and of the same sign.
-pub(crate) fn shrinks(before: i64, after: i128) -> bool {
-    after.unsigned_abs() < u128::from(before.unsigned_abs())
-        && (after == 0 || (after > 0) == (before > 0))
 }
 
 /// The change of a position by an order of this side.
@@ -246,12 +241,10 @@ impl Engine {
         let before = leaf.size_in(listing);
         let change = signed(node.side, size);
         let after = before.checked_add(change)?;
-        if (before == 0 && !self.has_room(leaf, listing)) || !in_bounds(after, price) {
+        if (before == 0 && !self.has_room(leaf, listing)) || !bound_holds(after, price) {
             return None;
         }
         let instrument = self.instrument(listing);
-        // Settlement keeps the open interest within its word; only absurd sizes come near.
-        instrument.open_interest.checked_add(size)?;
         let taker_fee = instrument.taker_fee;
         let term = |left| order_term(quote, taker_fee, node.side, left, effective);
         let terms_change = term(node.remaining - size) - term(node.remaining);
@@ -285,13 +278,6 @@ impl Engine {
         let held = leaf.positions.len();
         held < usize::from(self.state.globals().position_limit)
             && leaf.slot_for(listing) < POSITION_SLOTS
-            && (held < GROUPS_HELD_MAXIMUM
-                || self.state.groups_held(leaf, Some(listing)) <= GROUPS_HELD_MAXIMUM)
+            && self.state.groups_fit(leaf, listing, true)
     }
-}
-
-/// F-13: |position| < 2^56 and |position| x price < 2^88.
-fn in_bounds(after: i64, price: i64) -> bool {
-    let size = i128::from(after).abs();
-    size < i128::from(SIZE_LIMIT) && size * i128::from(price) < NOTIONAL_LIMIT
 }

@@ -1,5 +1,6 @@
 //! The match loop of a taker order (rules 3.1).
 
+use merkat_settle::fill::{reduces as shrinks, size_after};
 use merkat_settle::ops::{Fill, MicroOp};
 use merkat_settle::{Effect, Quote};
 use merkat_values::rates::rate_ceil;
@@ -7,7 +8,7 @@ use merkat_values::rates::rate_ceil;
 use crate::book::BUY;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
-use crate::margin::{Fit, shrinks, signed};
+use crate::margin::{Fit, signed};
 
 /// The opposite side.
 pub(crate) fn opposite(side: u8) -> u8 {
@@ -51,17 +52,23 @@ impl Engine {
                 break;
             }
             let size = left.min(self.orders.slab[maker].remaining);
-            if let Some(reason) = self.maker_bar(maker, node.account, &quote, size) {
+            if let Some(reason) = self.maker_unfit(maker, node.account, &quote) {
                 self.cancel(maker, reason);
                 continue;
             }
-            if taker_restricted && !self.fill_shrinks(taker, size) {
-                self.cancel(taker, Reason::Stale);
-                return false;
+            if self.maker_stale(maker, size) {
+                self.cancel(maker, Reason::Stale);
+                continue;
             }
+            assert!(
+                !taker_restricted || self.fill_shrinks(taker, size),
+                "invariant: O-20 lets a restricted account only reduce"
+            );
             let value = quote.value(size, price);
             let (maker_fee, taker_fee) = (rate_ceil(fees.0, value), rate_ceil(fees.1, value));
-            let Some(maker_fit) = self.fit(maker, price, size, maker_fee) else {
+            let pairing = Pairing { maker, taker, price, size };
+            let fit = self.open_interest_fits(&pairing).then(|| self.fit(maker, price, size, maker_fee));
+            let Some(maker_fit) = fit.flatten() else {
                 self.cancel(maker, Reason::Margin);
                 continue;
             };
@@ -69,43 +76,57 @@ impl Engine {
                 self.cancel(taker, Reason::Margin);
                 return false;
             };
-            self.trade(&Pairing { maker, taker, price, size }, maker_fit, taker_fit);
+            self.trade(&pairing, maker_fit, taker_fit);
         }
         true
     }
 
-    /// M-01, M-02, M-03, M-08 and M-04: why a maker cannot trade this size at its price, if so.
-    pub(crate) fn maker_bar(
+    /// M-01, M-02, M-03 and M-08: why a maker cannot trade at its price, if so.
+    pub(crate) fn maker_unfit(
         &self,
         maker: u32,
         taker_account: u32,
         quote: &Quote,
-        size: i64,
     ) -> Option<Reason> {
         let (node, detail) = (&self.orders.slab[maker], self.orders.detail(maker));
-        let listing = node.book + 1;
         if detail.order.expiry_ns <= self.time_ns {
             return Some(Reason::Expired);
         }
-        let leaf = self.leaf(node.account);
-        if leaf.owner == self.leaf(taker_account).owner {
+        if self.leaf(node.account).owner == self.leaf(taker_account).owner {
             return Some(Reason::SelfTrade);
         }
         if !quote.in_band(detail.order.limit_price) {
             return Some(Reason::Band);
         }
-        if self.instrument(listing).maker_fee > detail.order.fee_cap {
-            return Some(Reason::FeeCap);
-        }
-        let stale = self.state.restricted(leaf, listing, self.time_ns);
-        (stale && !self.fill_shrinks(maker, size)).then_some(Reason::Stale)
+        let dear = self.instrument(node.book + 1).maker_fee > detail.order.fee_cap;
+        dear.then_some(Reason::FeeCap)
+    }
+
+    /// M-04: only reductions are allowed to the maker, and this fill is none.
+    pub(crate) fn maker_stale(&self, maker: u32, size: i64) -> bool {
+        let node = &self.orders.slab[maker];
+        self.state.restricted(self.leaf(node.account), node.book + 1, self.time_ns)
+            && !self.fill_shrinks(maker, size)
+    }
+
+    /// F-13 for the listing: its open interest stays within its word.
+    fn open_interest_fits(&self, pairing: &Pairing) -> bool {
+        let long_after = |index: u32| {
+            let node = &self.orders.slab[index];
+            let before = self.leaf(node.account).size_in(node.book + 1);
+            let after = i128::from(before) + i128::from(signed(node.side, pairing.size));
+            after.max(0) - i128::from(before.max(0))
+        };
+        let listing = self.orders.slab[pairing.maker].book + 1;
+        let change = long_after(pairing.maker) + long_after(pairing.taker);
+        i128::from(self.instrument(listing).open_interest) + change < 1 << 63
     }
 
     /// F-14 for a fill of an order.
     fn fill_shrinks(&self, index: u32, size: i64) -> bool {
         let node = &self.orders.slab[index];
         let before = self.leaf(node.account).size_in(node.book + 1);
-        shrinks(before, i128::from(before) + i128::from(signed(node.side, size)))
+        shrinks(before, size_after(before, node.side, size))
     }
 
     fn trade(&mut self, pairing: &Pairing, maker_fit: Fit, taker_fit: Fit) {
