@@ -217,8 +217,9 @@ def slot_for(state: State, account: int, listing: int) -> int | None:
 def timed_out(state: State, account: int, time_ns: int) -> bool:
     """Return whether a liquidation has lasted as long as the stage's group lets it."""
     leaf = state.accounts[account]
-    timeout = state.groups[leaf.stage_group].stage_timeout_ns
-    return leaf.stage == IN_LIQUIDATION and time_ns - leaf.stage_time >= timeout
+    if leaf.stage != IN_LIQUIDATION:
+        return False
+    return time_ns - leaf.stage_time >= state.groups[leaf.stage_group].stage_timeout_ns
 
 
 def insolvent(state: State, account: int, of: Figures, time_ns: int) -> bool:
