@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merkat.spec.settle import margin
+from merkat.spec.settle.fill import OPEN_INTEREST_END
 from merkat.spec.settle.ops import MAKER_IMPROVES
 from merkat.spec.values import BUY, MAX_GROUPS_HELD, ONE, SELL, ceil_div
 from merkat.spec.venue.open_orders import OrderTerms
@@ -97,7 +98,7 @@ def initial_margin(
 
 
 def fill_keeps_restriction(venue: VenueState, trade: Trade) -> bool:
-    """M-04, M-05: the account may trade freely in the listing, or the fill reduces its position."""
+    """M-04: the account may trade freely in the listing, or the fill reduces its position."""
     if not margin.restricted(venue.settlement, trade.account, trade.listing, venue.time_ns):
         return True
     before = venue.account(trade.account).size_of(trade.listing)
@@ -123,6 +124,16 @@ def margin_rule(venue: VenueState, trade: Trade) -> int | None:
     if not margin.improves(before, after):
         return None
     return HOLDS if margin.holds(after) else IMPROVES
+
+
+def open_interest_fits(venue: VenueState, *trades: Trade) -> bool:
+    """M-06: the listing's open interest after a fill fits its field (F-13)."""
+    listing = trades[0].listing
+    open_interest = venue.instrument(listing).open_interest
+    for trade in trades:
+        before = venue.account(trade.account).size_of(listing)
+        open_interest += max(before + trade.change, 0) - max(before, 0)
+    return open_interest < OPEN_INTEREST_END
 
 
 def _slot_and_groups(venue: VenueState, trade: Trade) -> bool:

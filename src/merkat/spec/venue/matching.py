@@ -14,8 +14,9 @@ from merkat.spec.venue.margin import (
     Trade,
     fill_keeps_restriction,
     margin_rule,
+    open_interest_fits,
 )
-from merkat.spec.venue.rules import M_01, M_02, M_03, M_04, M_05, M_06, M_07, M_08
+from merkat.spec.venue.rules import M_01, M_02, M_03, M_04, M_06, M_07, M_08
 from merkat.spec.venue.state import VenueState
 
 
@@ -38,11 +39,10 @@ def match(venue: VenueState, taker: RestingOrder, limit: int) -> bool:
         if not M_04.holds(fill_keeps_restriction(venue, maker_trade)):
             venue.cancel(maker, events.REASON_STALE)
             continue
-        if not M_05.holds(fill_keeps_restriction(venue, taker_trade)):
-            venue.cancelled(taker, events.REASON_STALE)
-            return False
+        assert fill_keeps_restriction(venue, taker_trade), "O-20 saw to the taker"
         maker_rule = margin_rule(venue, maker_trade)
-        if not M_06.holds(maker_rule is not None):
+        fits = open_interest_fits(venue, maker_trade, taker_trade)
+        if not M_06.holds(maker_rule is not None and fits):
             venue.cancel(maker, events.REASON_MARGIN)
             continue
         taker_rule = margin_rule(venue, taker_trade)

@@ -36,13 +36,13 @@ class ListingOrders:
     def __init__(self) -> None:
         self.orders: dict[int, RestingOrder] = {}
         self.left = [0, 0]
-        self._terms: OrderTerms | None = None
+        self.terms: OrderTerms | None = None
         self._need = 0
 
     def need(self, terms: OrderTerms) -> int:
         """What the orders need together at these terms."""
-        if terms != self._terms:
-            self._terms = terms
+        if terms != self.terms:
+            self.terms = terms
             self._need = sum(
                 terms.need(resting.order.side, resting.order.limit_price, resting.remaining)
                 for resting in self.orders.values()
@@ -53,8 +53,8 @@ class ListingOrders:
         """Add (+1) or take out (-1) what is left of an order and what it needs."""
         side, left = resting.order.side, resting.remaining
         self.left[side] += sign * left
-        if self._terms is not None:
-            self._need += sign * self._terms.need(side, resting.order.limit_price, left)
+        if self.terms is not None:
+            self._need += sign * self.terms.need(side, resting.order.limit_price, left)
 
 
 class OpenOrders:

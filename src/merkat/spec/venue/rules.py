@@ -91,7 +91,6 @@ M_01 = rule("M-01", "maker_expired", "expiry", "the maker's expiry > t")
 M_02 = rule("M-02", "self_trade", "owner", "maker and taker have different owners")
 M_03 = rule("M-03", "maker_band", "price", "mark - band <= maker's price <= mark + band")
 M_04 = rule("M-04", "maker_stale", "group", "the maker is not restricted, or the fill reduces")
-M_05 = rule("M-05", "taker_stale", "group", "the taker is not restricted, or the fill reduces")
 M_06 = rule(
     "M-06",
     "maker_margin",

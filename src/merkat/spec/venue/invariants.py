@@ -1,0 +1,101 @@
+"""What is true after every command (docs/spec/rules.md section 4). Tests assert it; runs do not."""
+
+from __future__ import annotations
+
+from merkat.spec.settle.leaves import STANDARD
+from merkat.spec.values import BUY, SELL
+from merkat.spec.venue.open_orders import OpenOrders
+from merkat.spec.venue.state import NONCES_KEPT, VenueState
+
+
+def check_invariants(venue: VenueState) -> None:
+    """Assert every invariant; the message says which one is broken, and by how much."""
+    _check_conservation(venue)
+    _check_positions(venue)
+    _check_books(venue)
+    _check_accounts(venue)
+
+
+def _check_conservation(venue: VenueState) -> None:
+    """No step makes or destroys money."""
+    state, totals = venue.settlement, venue.settlement.globals_
+    cash = sum(account.cash for account in state.accounts.values())
+    funds = sum(group.fund for group in state.groups.values())
+    counters = totals.fees + totals.rebates + totals.interest
+    owned = cash + counters + funds + sum(totals.claimable) - totals.bad_debt
+    deposited = sum(totals.deposited)
+    assert owned == deposited, f"money: {owned} is owned, {deposited} was deposited"
+    assert totals.bad_debt >= 0, f"bad debt is {totals.bad_debt}"
+    for number, group in state.groups.items():
+        assert group.fund >= 0, f"the fund of group {number} is {group.fund}"
+    for token, total in enumerate(totals.claimable):
+        claims = sum(account.claimable[token] for account in state.accounts.values())
+        assert claims == total, f"token {token}: claims of {claims}, total {total}"
+
+
+def _check_positions(venue: VenueState) -> None:
+    """Longs and shorts of a listing match, and open interest is the longs."""
+    state = venue.settlement
+    sums = dict.fromkeys(state.instruments, 0)
+    longs = dict.fromkeys(state.instruments, 0)
+    for number, account in state.accounts.items():
+        held = [position.listing for position in account.positions.values()]
+        assert len(held) == len(set(held)), f"account {number} holds a listing in two slots"
+        for position in account.positions.values():
+            assert position.size != 0, f"account {number} has an empty position"
+            sums[position.listing] += position.size
+            longs[position.listing] += max(position.size, 0)
+    for listing, instrument in state.instruments.items():
+        assert sums[listing] == 0, f"positions of listing {listing} sum to {sums[listing]}"
+        assert longs[listing] == instrument.open_interest, f"open interest of listing {listing}"
+
+
+def _check_books(venue: VenueState) -> None:
+    """Queues are in order and not crossed; every order rests in every index, with something left.
+
+    A book cannot be crossed even outside the band: an order that crosses trades, or one of the two
+    is cancelled.
+    """
+    assert set(venue.books) == set(venue.settlement.instruments)
+    noted, open_orders = [], {number: OpenOrders() for number in venue.accounts}
+    for listing, book in venue.books.items():
+        for side, queue in enumerate(book.sides):
+            priorities = [resting.priority for resting in queue]
+            assert priorities == sorted(priorities), f"listing {listing}, side {side}: order"
+            for resting in queue:
+                assert resting.remaining > 0, f"nothing is left of {resting.order}"
+                assert (resting.order.listing, resting.order.side) == (listing, side)
+                assert resting.key == resting.order.key
+                open_orders[resting.order.account].add(resting)
+                noted.append((resting.order.expiry, resting.key))
+        bid, ask = book.best(BUY), book.best(SELL)
+        if bid is not None and ask is not None:
+            bid_price, ask_price = bid.order.limit_price, ask.order.limit_price
+            assert bid_price < ask_price, f"listing {listing} is crossed: {bid_price}, {ask_price}"
+    assert sorted(noted) == venue.expiries, "every resting order has its expiry noted once"
+    for number, expected in open_orders.items():
+        _check_open_orders(number, venue.accounts[number].open_orders, expected)
+
+
+def _check_open_orders(number: int, kept: OpenOrders, expected: OpenOrders) -> None:
+    """The sums that are kept up to date are those that a recount gives."""
+    assert kept.by_key == expected.by_key, f"orders of account {number}"
+    assert set(kept.by_listing) == set(expected.by_listing), f"listings of account {number}"
+    for listing, orders in kept.by_listing.items():
+        recounted = expected.by_listing[listing]
+        assert orders.left == recounted.left, f"account {number}, listing {listing}: what is left"
+        if orders.terms is not None:
+            kept_need, need = orders.need(orders.terms), recounted.need(orders.terms)
+            assert kept_need == need, f"account {number}, listing {listing}: need"
+
+
+def _check_accounts(venue: VenueState) -> None:
+    """Every account has its record, and only those in stage 0 have resting orders."""
+    assert set(venue.accounts) == set(venue.settlement.accounts)
+    for number, record in venue.accounts.items():
+        leaf = venue.account(number)
+        assert record.nonces == sorted(set(record.nonces)), f"nonces of account {number}"
+        assert len(record.nonces) <= NONCES_KEPT, f"too many nonces in account {number}"
+        assert record.strict_nonce >= leaf.nonce, f"strict nonce of account {number}"
+        if len(record.open_orders):
+            assert leaf.stage == STANDARD, f"account {number} in stage {leaf.stage} has orders"
