@@ -6,11 +6,20 @@
 
 extern crate alloc;
 
+pub mod cash;
+mod checks;
+pub mod fill;
+mod inbox;
+pub mod item;
+pub mod liquidation;
 pub mod machine;
 pub mod margin;
+pub mod opening;
 pub mod ops;
+mod oracle;
 pub mod order;
 pub mod orders;
+mod ruin;
 pub mod state;
 pub mod typed_data;
 

@@ -1,6 +1,13 @@
 //! The machine: decode, add the deltas, check, write (rules.md section 2).
 
-use crate::ops::{HEAD_BYTES, MicroOp, TimedOp};
+use crate::cash::{transfer, withdraw};
+use crate::fill::fill;
+use crate::inbox::inbox;
+use crate::liquidation::{bankrupt, liquidate, stage};
+use crate::opening::{drop_hour, floor, order_close, order_open};
+use crate::ops::{MicroOp, TimedOp};
+use crate::oracle::{epoch, heartbeat};
+use crate::ruin::{tear_up, write_off};
 use crate::state::State;
 use crate::typed_data::Domain;
 use merkat_values::codec::Short;
@@ -162,14 +169,46 @@ fn move_cursor(state: &mut State, op_bytes: usize) {
     state.globals.input_cursor = state.globals.input_cursor.saturating_add(framed);
 }
 
+/// The clocks after the deltas (rule S-05).
+fn clocks(state: &State, time_delta_ns: u64, log_delta: u32) -> Result<(u64, u64), Refusal> {
+    let below = |clock: &u64| *clock < CLOCK_LIMIT;
+    let globals = &state.globals;
+    let time_ns = globals.time_ns.checked_add(time_delta_ns).filter(below);
+    let log_number = globals.log_number.checked_add(log_delta.into());
+    let log_number = log_number.filter(below);
+    time_ns
+        .zip(log_number)
+        .ok_or(Refusal::new(code::S05_TIME_OVERFLOW, field::TIME))
+}
+
+/// Every step checks first and writes only when nothing can fail any more.
 fn step(
     state: &mut State,
     op: &MicroOp,
     time_delta_ns: u64,
     log_delta: u32,
-    _authority: Authority<'_>,
+    authority: Authority<'_>,
 ) -> Result<Effect, Refusal> {
-    let _ = (HEAD_BYTES, CLOCK_LIMIT, time_delta_ns, log_delta);
+    let (time_ns, log_number) = clocks(state, time_delta_ns, log_delta)?;
+    let effect = match op {
+        MicroOp::Inbox(item) => Ok(inbox(state, item, time_ns)),
+        MicroOp::Withdraw(op) => withdraw(state, op, time_ns, authority),
+        MicroOp::Transfer(op) => transfer(state, op, time_ns, authority),
+        MicroOp::OrderOpen(op) => order_open(state, op, time_ns, authority),
+        MicroOp::Fill(op) => fill(state, op, time_ns),
+        MicroOp::OrderClose(key) => order_close(state, *key),
+        MicroOp::Floor(op) => floor(state, op, authority),
+        MicroOp::Epoch(op) => epoch(state, op, time_ns, authority),
+        MicroOp::Heartbeat(op) => heartbeat(state, op, time_ns, authority),
+        MicroOp::Stage(op) => stage(state, op, time_ns),
+        MicroOp::Liquidate(op) => liquidate(state, op, time_ns),
+        MicroOp::Bankrupt(op) => bankrupt(state, op, time_ns),
+        MicroOp::TearUp(op) => tear_up(state, op, time_ns),
+        MicroOp::WriteOff(account) => write_off(state, *account, time_ns),
+        MicroOp::DropHour(hour) => drop_hour(state, *hour, time_ns),
+    }?;
+    state.globals.time_ns = time_ns;
+    state.globals.log_number = log_number;
     move_cursor(state, op.encoded_bytes());
-    Ok(Effect::None)
+    Ok(effect)
 }

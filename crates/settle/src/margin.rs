@@ -209,22 +209,20 @@ impl State {
             || !self.all_fresh(account, time_ns)
     }
 
-    /// How many groups the account's positions are in, with this listing's too if it is given.
+    /// How many groups the account's positions are in when it holds this listing or not; nine stands for more.
     #[must_use]
-    pub fn groups_held(&self, account: &Account, with_listing: Option<u32>) -> usize {
-        // One more than allowed is enough to refuse.
+    pub fn groups_held(&self, account: &Account, listing: u32, held: bool) -> usize {
         let mut seen = [0_u16; GROUPS_HELD_MAXIMUM + 1];
         let mut count = 0;
-        let listings = account.positions.iter().map(|position| position.listing);
-        for listing in listings.chain(with_listing) {
-            let Some(quote) = self.quote(listing) else {
-                continue;
-            };
-            if !seen[..count].contains(&quote.group) {
-                seen[count] = quote.group;
+        let others = account.positions.iter().map(|position| position.listing);
+        let others = others.filter(|other| *other != listing);
+        for listing in others.chain(held.then_some(listing)) {
+            let group = self.quotes[listing as usize - 1].group;
+            if !seen[..count].contains(&group) {
+                seen[count] = group;
                 count += 1;
                 if count == seen.len() {
-                    return count;
+                    break;
                 }
             }
         }

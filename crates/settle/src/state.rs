@@ -413,6 +413,25 @@ impl State {
         &mut self.groups[usize::from(group)]
     }
 
+    /// A new listing with its figures; the caller counts it.
+    pub(crate) fn add_instrument(&mut self, instrument: Instrument) {
+        let group = usize::from(instrument.group);
+        self.instruments.push(instrument);
+        let listing = self.instruments.len() as u32;
+        self.quotes
+            .push(Quote::new(&instrument, &self.groups[group]));
+        self.group_listings[group].push(listing);
+    }
+
+    /// Recomputes the figures of a group's listings.
+    pub(crate) fn refresh_quotes(&mut self, group: u16) {
+        let group = usize::from(group);
+        for listing in &self.group_listings[group] {
+            let index = *listing as usize - 1;
+            self.quotes[index] = Quote::new(&self.instruments[index], &self.groups[group]);
+        }
+    }
+
     /// An instrument that is known to exist, to be changed.
     pub(crate) fn instrument_mut(&mut self, listing: u32) -> &mut Instrument {
         self.instrument_marks.note(listing);

@@ -1,0 +1,65 @@
+//! Checks that several steps share, and the bounds that keep every amount inside its word.
+
+use crate::machine::Authority;
+use crate::margin::CASH_LIMIT;
+use crate::order::OrderKey;
+use crate::orders::OrderLeaf;
+use crate::state::{Account, Group, State};
+use crate::typed_data::Domain;
+use merkat_values::refusal::{code, field, require};
+use merkat_values::{Refusal, Signature, constants::day_of};
+
+/// Rule S-02, naming this field.
+pub(crate) fn known_account(state: &State, account: u32, field: u8) -> Result<&Account, Refusal> {
+    state
+        .account(account)
+        .ok_or(Refusal::new(code::S02_UNKNOWN_ACCOUNT, field))
+}
+
+/// Rule S-03.
+pub(crate) fn signed_by(
+    account: &Account,
+    authority: Authority<'_>,
+    signature: &Signature,
+    digest: impl Fn(&Domain) -> [u8; 32],
+) -> Result<(), Refusal> {
+    let holds = match authority {
+        Authority::Caller => true,
+        Authority::Recovered(domain, recover) => {
+            recover(&digest(domain), signature) == Some(account.owner)
+        }
+    };
+    require(holds, code::S03_BAD_SIGNATURE, field::SIGNATURE)
+}
+
+/// An open order leaf of this key.
+pub(crate) fn open_order(state: &State, key: OrderKey) -> Option<&OrderLeaf> {
+    state.order(key).filter(|leaf| leaf.is_open())
+}
+
+/// The sum, if it stays within plus and minus [`CASH_LIMIT`]: so no amount leaves the width of its word, and no sum of
+/// amounts leaves i128.
+pub(crate) fn bounded_sum(amount: i128, change: i128, refusal: Refusal) -> Result<i128, Refusal> {
+    amount
+        .checked_add(change)
+        .filter(|sum| sum.abs() < CASH_LIMIT)
+        .ok_or(refusal)
+}
+
+/// The same of a counter that only grows.
+pub(crate) fn bounded_count(amount: u128, change: u128, refusal: Refusal) -> Result<u128, Refusal> {
+    amount
+        .checked_add(change)
+        .filter(|sum| *sum < CASH_LIMIT.unsigned_abs())
+        .ok_or(refusal)
+}
+
+/// Begins the fund's day anew where the day has changed.
+pub(crate) fn turn_day(group: &mut Group, time_ns: u64) {
+    let day = day_of(time_ns);
+    if group.fund_day != day {
+        group.fund_day = day;
+        group.fund_day_open = group.fund;
+        group.fund_day_used = 0;
+    }
+}

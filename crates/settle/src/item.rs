@@ -1,0 +1,170 @@
+//! Items of the inbox (formats.md section 4).
+
+use merkat_values::Address;
+use merkat_values::codec::{Reader, Short};
+use merkat_values::constants::{NODES_MAXIMUM, PARAMETERS};
+
+/// What an item asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Decoded once, on the stack.
+pub enum Item {
+    /// 1: a deposit of a user.
+    Deposit {
+        /// 0 is the settlement token.
+        token: u8,
+        /// Of the account.
+        owner: Address,
+        /// Where to, if it is the owner's; else a new account is opened.
+        account: u32,
+        /// In units of the token.
+        amount: u128,
+    },
+    /// 2: a group's parameters and nodes.
+    Group {
+        /// The next number makes a new one.
+        group: u16,
+        /// How many nodes must sign.
+        threshold: u8,
+        /// The unused ones are zero.
+        nodes: [Address; NODES_MAXIMUM],
+        /// See the state's `parameter`.
+        parameters: [i64; PARAMETERS],
+    },
+    /// 3: a new listing.
+    List {
+        /// 1 perpetual.
+        kind: u8,
+        /// The underlying.
+        group: u16,
+        /// A coin is 10^size_decimals base units.
+        size_decimals: u8,
+        /// In base units.
+        lot: i64,
+        /// In 1e-6 USD per coin.
+        tick: i64,
+        /// In 1e-9.
+        maker_fee: i64,
+        /// In 1e-9.
+        taker_fee: i64,
+    },
+    /// 4: a listing's state and fees.
+    Instrument {
+        /// Which.
+        listing: u32,
+        /// 1 open, 2 reductions only.
+        state: u8,
+        /// In 1e-9.
+        maker_fee: i64,
+        /// In 1e-9.
+        taker_fee: i64,
+    },
+    /// 5: the venue's limits.
+    Venue {
+        /// Positions of an account.
+        position_limit: u16,
+        /// Resting orders of an account.
+        open_orders_account: u32,
+        /// Resting orders of an account in one listing.
+        open_orders_listing: u32,
+        /// The least deposit that opens an account.
+        new_account_minimum: u64,
+    },
+    /// 6: a deposit into a fund.
+    FundDeposit {
+        /// Whose.
+        group: u16,
+        /// 1e-6 USD.
+        amount: u128,
+    },
+    /// 7: the venue's fees go to an account.
+    FeeSweep {
+        /// Which.
+        account: u32,
+    },
+}
+
+/// An item with who sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcedItem {
+    /// Whether the timelock sent it (else a user).
+    pub timelock: bool,
+    /// What it asks for.
+    pub item: Item,
+}
+
+impl SourcedItem {
+    /// Decodes an item (rule I-01).
+    ///
+    /// # Errors
+    /// `Short` for anything but a known kind of exact length with source 0 or 1.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Short> {
+        let reader = &mut Reader::new(bytes);
+        let kind = reader.u8()?;
+        let source = reader.u8()?;
+        let item = read_item(kind, reader)?;
+        if source > 1 || !reader.is_done() {
+            return Err(Short);
+        }
+        Ok(Self {
+            timelock: source == 1,
+            item,
+        })
+    }
+}
+
+fn read_item(kind: u8, reader: &mut Reader<'_>) -> Result<Item, Short> {
+    Ok(match kind {
+        1 => Item::Deposit {
+            token: reader.u8()?,
+            owner: reader.array()?,
+            account: reader.u32()?,
+            amount: reader.u128()?,
+        },
+        2 => {
+            let (group, threshold) = (reader.u16()?, reader.u8()?);
+            let mut nodes = [[0; 20]; NODES_MAXIMUM];
+            for node in &mut nodes {
+                *node = reader.array()?;
+            }
+            let mut parameters = [0; PARAMETERS];
+            for parameter in &mut parameters {
+                *parameter = reader.i64()?;
+            }
+            Item::Group {
+                group,
+                threshold,
+                nodes,
+                parameters,
+            }
+        }
+        3 => Item::List {
+            kind: reader.u8()?,
+            group: reader.u16()?,
+            size_decimals: reader.u8()?,
+            lot: reader.i64()?,
+            tick: reader.i64()?,
+            maker_fee: reader.i64()?,
+            taker_fee: reader.i64()?,
+        },
+        4 => Item::Instrument {
+            listing: reader.u32()?,
+            state: reader.u8()?,
+            maker_fee: reader.i64()?,
+            taker_fee: reader.i64()?,
+        },
+        5 => Item::Venue {
+            position_limit: reader.u16()?,
+            open_orders_account: reader.u32()?,
+            open_orders_listing: reader.u32()?,
+            new_account_minimum: reader.u64()?,
+        },
+        6 => Item::FundDeposit {
+            group: reader.u16()?,
+            amount: reader.u128()?,
+        },
+        7 => Item::FeeSweep {
+            account: reader.u32()?,
+        },
+        _ => return Err(Short),
+    })
+}
