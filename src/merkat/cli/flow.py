@@ -1,0 +1,230 @@
+"""Play a recorded order flow, a tape or a generated flow through the whole venue."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from merkat.cli import _common
+
+if TYPE_CHECKING:
+    from merkat.flow.run import Flow, Options, Outcome
+    from merkat.flow.tally import Tally
+
+MARKET_FILE_ENDING = ".csv.xz"
+
+
+def command(
+    file: Path | None = None,
+    /,
+    *,
+    prefill: int = 0,
+    seed: int = 1,
+    data: Path | None = None,
+    receipts: Path | None = None,
+    limit: int | None = None,
+    spec: bool = True,
+    segment_bytes: int = 64 << 20,
+    snapshot_every: int = 0,
+    json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Play a recorded order flow, a tape or a generated flow through the whole venue.
+
+    Every command is signed, made durable, matched and settled; receipts are checked; the
+    specification runs the first 200,000 commands beside the engine; at the end a second engine
+    replays the journal. Exit code 1: the specification or the replay disagreed.
+
+    Example: merkat flow quotes.tape --prefill 1000 --json
+
+    Parameters
+    ----------
+    file
+        A market file (*.csv.xz: every order of an exchange) or a tape (24-byte records). Without it
+        a generated hour with leveraged owners, index shocks and a gap of the oracle is played.
+    prefill
+        How many records of a tape fill the books before the timed operations.
+    seed
+        Keys, venue salt and the generated flow follow from it.
+    data
+        Keep journal and snapshots here (a new or empty folder).
+    receipts
+        Append one line for each receipt, once it is released.
+    limit
+        Play only so many rows, records or orders.
+    spec
+        Run the specification beside the engine.
+    segment_bytes
+        Size of a segment of the journal.
+    snapshot_every
+        Commands between snapshots; 0 takes one whenever the journal has doubled.
+    json
+        Print one JSON object as the last line.
+    """
+
+    def body() -> int:
+        from merkat.flow.run import Options
+
+        for option, value in (("--prefill", prefill), ("--limit", limit or 0)):
+            if value < 0:
+                raise _common.usage(f"{option} is {value}; expected 0 or more")
+        if prefill and (file is None or file.name.endswith(MARKET_FILE_ENDING)):
+            raise _common.usage("--prefill belongs to a tape; leave it out here")
+        name = "generated" if file is None else file.name
+        options = Options(name, seed, data, receipts, spec, segment_bytes, snapshot_every)
+        return _play(file, prefill, limit, options, json)
+
+    return _common.guarded(body)
+
+
+def _source(file: Path | None, prefill: int, limit: int | None, seed: int) -> Flow:
+    """Return the flow of a file by its name's ending, or the generator."""
+    from merkat.flow.generated import GeneratedFlow
+    from merkat.flow.market_file import MarketFlow
+    from merkat.flow.tape import TapeFlow
+
+    if file is None:
+        return GeneratedFlow(seed, limit)
+    if not file.exists():
+        raise _common.refused(f"{file}: no such file; name a market file (*.csv.xz) or a tape")
+    if file.is_dir():
+        raise _common.refused(f"{file} is a folder; name a market file (*.csv.xz) or a tape")
+    if file.name.endswith(MARKET_FILE_ENDING):
+        return MarketFlow(file, limit)
+    return TapeFlow(file, prefill, limit)
+
+
+def _play(
+    file: Path | None, prefill: int, limit: int | None, options: Options, as_json: bool
+) -> int:
+    from merkat import _core
+    from merkat.flow.market_file import MarketFileError
+    from merkat.flow.run import run
+    from merkat.sequencer.receipts import ReceiptError
+    from merkat.tapes.records import TapeError
+
+    try:
+        flow = _source(file, prefill, limit, options.seed)
+        outcome = run(flow, options, _Progress(flow))
+    except (MarketFileError, TapeError) as error:
+        raise _common.refused(str(error)) from error
+    except FileExistsError as error:
+        raise _common.refused(f"{error.filename} {error.strerror}") from error
+    except _core.JournalError as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
+    except ReceiptError as error:
+        raise _common.CommandError(_common.CHECK_SAID_NO, str(error)) from error
+    disagreement = outcome.verdict is not None and not outcome.verdict.agrees
+    if disagreement:
+        _show_difference(outcome)
+    if as_json:
+        _common.print_json(_described(outcome))
+    else:
+        _show_summary(outcome)
+    unreached = [name for name, count in outcome.reached.items() if not count]
+    if unreached and limit is None:
+        sys.stderr.write(f"merkat: the flow never reached: {', '.join(unreached)}\n")
+    good = outcome.replayed and not disagreement and not (unreached and limit is None)
+    return _common.GOOD if good else _common.CHECK_SAID_NO
+
+
+class _Progress:
+    """A line a second on standard error, which leaves standard output to the result."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._last_s = time.monotonic()
+
+    def __call__(self, time_ns: int, tally: Tally) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < 1.0:
+            return
+        self._last_s = now_s
+        clock = time.strftime("%H:%M:%S", time.gmtime(time_ns // 1_000_000_000))
+        rejected = sum(tally.rejected.values())
+        price = (tally.last_price or 0) / 1_000_000
+        sys.stderr.write(
+            f"{clock}  {self._flow.rows:>9,} rows  {tally.commands:>9,} commands  "
+            f"{tally.orders:>9,} orders  {tally.trades:>8,} trades  {rejected:>6,} rejected  "
+            f"last {price:,.2f}\n"
+        )
+
+
+def _described(outcome: Outcome) -> dict[str, object]:
+    """Return the contract's JSON object."""
+    tally, verdict = outcome.tally, outcome.verdict
+    return {
+        "orders": tally.orders,
+        "trades": tally.trades,
+        "quantity": tally.quantity,
+        "notional": tally.notional,
+        "rejected": dict(sorted(tally.rejected.items())),
+        "state_root": _common.digest(outcome.digests.state_root),
+        "venue_digest": _common.digest(outcome.digests.venue_digest),
+        "replayed_state_root": _common.digest(outcome.genesis_replay.state_root),
+        "replayed_venue_digest": _common.digest(outcome.genesis_replay.venue_digest),
+        "snapshot_state_root": _common.digest(outcome.snapshot_replay.state_root),
+        "snapshot_venue_digest": _common.digest(outcome.snapshot_replay.venue_digest),
+        "spec_agrees": None if verdict is None else verdict.agrees,
+        "spec_commands": 0 if verdict is None else verdict.commands,
+        "spec_digests": 0 if verdict is None else verdict.digests,
+        "spec_seconds": 0.0 if verdict is None else round(verdict.seconds, 3),
+        "commands": tally.commands,
+        "commands_per_second": outcome.commands_per_second,
+        "rows": outcome.rows,
+        "epochs": outcome.epochs,
+        "cancelled": tally.cancel_counts(),
+        "events": tally.event_counts(),
+        "receipts_checked": outcome.receipts_checked,
+        "reached": outcome.reached,
+        "pipeline_seconds": round(outcome.pipeline_s, 3),
+        "replay_seconds": round(outcome.replay_s, 3),
+        "seconds": round(outcome.seconds, 3),
+    }
+
+
+def _show_difference(outcome: Outcome) -> None:
+    """Print the first differing command and how to run this again."""
+    verdict = outcome.verdict
+    assert verdict is not None, "only a verdict can disagree"
+    write = sys.stderr.write
+    difference = dict(verdict.difference)
+    write(f"merkat: the specification disagrees at log number {difference['log_number']}\n")
+    for name, value in difference.items():
+        if isinstance(value, dict):
+            write(f"  {name}:\n")
+            for kind, lines in value.items():
+                write("".join(f"    {kind}: {line}\n" for line in lines))
+        else:
+            write(f"  {name}: {value}\n")
+    write(f"  again: merkat {shlex.join(sys.argv[1:])}\n")
+
+
+def _show_summary(outcome: Outcome) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    described = _described(outcome)
+    table = Table(title="merkat flow", show_header=False)
+    for name, value in described.items():
+        if isinstance(value, dict):
+            text = "\n".join(f"{key} {count:,}" for key, count in value.items()) or "none"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            text = f"{value:,}"
+        else:
+            text = str(value)
+        table.add_row(name, text)
+    console = Console()
+    console.print(table)
+    if outcome.verdict is None:
+        said = "the specification was not asked"
+    elif outcome.verdict.agrees:
+        said = f"the specification agrees on {outcome.verdict.commands:,} commands"
+    else:
+        said = "the specification DISAGREES"
+    replayed = "agrees" if outcome.replayed else "DISAGREES"
+    console.print(f"{said}; the replay of the journal {replayed}")

@@ -1,0 +1,152 @@
+"""The client side of a flow: signs commands, hands them in, checks receipts, counts answers."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol, TextIO
+
+from merkat import _core
+from merkat.flow.tally import Tally
+from merkat.sdk import commands
+from merkat.sdk.keys import Domain
+from merkat.sequencer.admission import Command
+from merkat.sequencer.pipeline import Digests, Released, Sequencer
+from merkat.sequencer.receipts import ReceiptChecker, receipts_of
+
+DIGEST_EVERY: Final = 64
+BUFFER_COMMANDS_MAX: Final = 4_096
+# A digest of the venue hashes every resting order, so with many of them it is compared more rarely:
+# every 64 commands up to this many orders, every 128 up to twice as many, and so on.
+DIGEST_ORDERS: Final = 4_096
+
+
+class Comparison(Protocol):
+    """Where the same commands go for a second opinion."""
+
+    def offer(self, released: Released, digests: Digests | None) -> None:
+        """Take a released batch, and the engine's digests after its last command."""
+
+    @property
+    def open_for(self) -> int:
+        """Return how many more commands it takes."""
+
+
+class Player:
+    """Plays commands through a sequencer. Answers are read only when they are released."""
+
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        tally: Tally,
+        comparison: Comparison | None = None,
+        receipts: TextIO | None = None,
+    ) -> None:
+        self.sequencer = sequencer
+        self.domain: Domain = sequencer.domain
+        self.tally = tally
+        self.comparison = comparison
+        self.checker = ReceiptChecker(self.domain, sequencer.address)
+        self.digests_compared = 0
+        self._receipts = receipts
+        self._inbox_cursor = 0
+        self._buffer: list[Command] = []
+        # Of each buffered command its wallet's key; b"" where no wallet signs.
+        self._secrets: list[bytes] = []
+        self._unsettled = False
+        self._next_digest = DIGEST_EVERY
+        self._digests: dict[int, Digests] = {}
+
+    def send(self, time_ns: int, command: bytes, secret: bytes = b"") -> None:
+        """Buffer a command; a wallet's command is signed with its key when the buffer leaves."""
+        self._buffer.append(Command(time_ns, command))
+        self._secrets.append(secret)
+        if len(self._buffer) >= BUFFER_COMMANDS_MAX:
+            self.flush()
+
+    def inbox(self, time_ns: int, item: bytes) -> None:
+        """Send the next item of the scripted Inbox."""
+        self.send(time_ns, commands.inbox(self._inbox_cursor, item))
+        self._inbox_cursor += 1
+
+    @property
+    def unsettled(self) -> bool:
+        """Return whether some command's answer has not been read yet."""
+        return self._unsettled or bool(self._buffer)
+
+    def settle(self) -> None:
+        """Hand in what is buffered and wait until every answer is durable and read."""
+        self.flush()
+        if self._unsettled:
+            self._take(self.sequencer.release(wait=True))
+            self._unsettled = False
+
+    def flush(self) -> None:
+        """Sign and hand in what is buffered, without waiting for the disk."""
+        if not self._buffer:
+            return
+        signed = self._signed()
+        self._buffer, self._secrets = [], []
+        self._unsettled = True
+        at = 0
+        while at < len(signed):
+            part = signed[at : at + self._until_digest()]
+            at += len(part)
+            refusals = self.sequencer.submit(part)
+            for refusal in refusals:
+                self.tally.reject(refusal.reason)
+            self._note_digests()
+            if self.sequencer.must_release():
+                self._take(self.sequencer.release(wait=False))
+        self._take(self.sequencer.release(wait=False))
+
+    def _signed(self) -> list[Command]:
+        """Return the buffered commands with their signatures, all made in one call."""
+        to_sign = [position for position, secret in enumerate(self._secrets) if secret]
+        if not to_sign:
+            return self._buffer
+        unsigned = [self._buffer[position].command for position in to_sign]
+        framed = b"".join(len(command).to_bytes(4, "big") + command for command in unsigned)
+        secrets = b"".join(self._secrets[position] for position in to_sign)
+        filled = _core.sign_commands(*self.domain.parts, framed, secrets)
+        signed = list(self._buffer)
+        at = 0
+        for position in to_sign:
+            entry = signed[position]
+            end = at + 4 + len(entry.command)
+            signed[position] = Command(entry.time_ns, filled[at + 4 : end])
+            at = end
+        return signed
+
+    def _comparing(self) -> bool:
+        return self.comparison is not None and self.sequencer.log_number < self.comparison.open_for
+
+    def _until_digest(self) -> int:
+        """Return how many commands may be handed in before digests are due."""
+        if not self._comparing():
+            return BUFFER_COMMANDS_MAX
+        return max(1, self._next_digest - self.sequencer.log_number)
+
+    def _note_digests(self) -> None:
+        if self.comparison is None or self.sequencer.log_number != self._next_digest:
+            return
+        if self._next_digest <= self.comparison.open_for:
+            self._digests[self._next_digest] = self.sequencer.digests()
+            self.digests_compared += 1
+        live = self.tally.orders - self.tally.cancelled[1]
+        self._next_digest += DIGEST_EVERY * (1 + max(0, live) // DIGEST_ORDERS)
+
+    def _take(self, released: list[Released]) -> None:
+        """Check the receipts of released batches, then read their answers."""
+        for batch in released:
+            self.checker.check(batch.batch, batch.first_log_number, batch.hashes, batch.signatures)
+            if self._receipts is not None:
+                self._write_receipts(self._receipts, batch)
+            self.tally.read(batch.outputs)
+            if self.comparison is not None:
+                last = batch.first_log_number + batch.count - 1
+                self.comparison.offer(batch, self._digests.pop(last, None))
+
+    @staticmethod
+    def _write_receipts(sink: TextIO, batch: Released) -> None:
+        receipts = receipts_of(batch.first_log_number, batch.hashes, batch.signatures)
+        sink.writelines(receipt.line() + "\n" for receipt in receipts)
+        sink.flush()

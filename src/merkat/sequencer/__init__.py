@@ -1,0 +1,1 @@
+"""The sequencer: admission, journal, engine, and answers with receipts after durability."""
