@@ -12,6 +12,7 @@
 //! versions of the hash after asking the processor for them.
 #![deny(unsafe_code)]
 
+mod committer;
 mod dense;
 mod hash;
 mod lanes;
@@ -21,6 +22,7 @@ mod proof;
 mod recompute;
 mod tree;
 
+pub use committer::Committer;
 pub use dense::DenseTree;
 pub use hash::{
     Hash, Word, WordTooLarge, ZERO_HASH, leaf_hash, narrow, node_hash, state_root, widen,

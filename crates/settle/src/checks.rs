@@ -42,7 +42,7 @@ pub(crate) fn open_order(state: &State, key: OrderKey) -> Option<&OrderLeaf> {
 pub(crate) fn bounded_sum(amount: i128, change: i128, refusal: Refusal) -> Result<i128, Refusal> {
     amount
         .checked_add(change)
-        .filter(|sum| sum.abs() < CASH_LIMIT)
+        .filter(|sum| sum.unsigned_abs() < CASH_LIMIT.unsigned_abs())
         .ok_or(refusal)
 }
 

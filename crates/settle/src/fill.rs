@@ -126,8 +126,8 @@ impl State {
         parties: &[Party],
         time_ns: u64,
     ) -> Result<(), Refusal> {
-        let account = |party: &Party| &self.accounts[party.account as usize - 1];
-        let quote = &self.quotes[listing as usize - 1];
+        let account = |party: &Party| self.accounts.at(party.account);
+        let quote = self.quotes.at(listing);
         for party in parties {
             let sound = account(party).stage == 0;
             require(sound, code::F10_FILL_STAGE, field::STAGE)?;
@@ -143,7 +143,8 @@ impl State {
         }
         for party in parties {
             let cash = account(party).cash.saturating_add(party.cash_change);
-            let fits = bound_holds(party.size_after, price) && cash.abs() < CASH_LIMIT;
+            let fits = bound_holds(party.size_after, price)
+                && cash.unsigned_abs() < CASH_LIMIT.unsigned_abs();
             require(fits, code::F13_FILL_BOUND, field::SIZE)?;
         }
         self.open_interest_after(listing, parties)?;
@@ -166,7 +167,7 @@ impl State {
         listing: u32,
         parties: &[Party],
     ) -> Result<i64, Refusal> {
-        let mut open_interest = i128::from(self.instruments[listing as usize - 1].open_interest);
+        let mut open_interest = i128::from(self.instruments.at(listing).open_interest);
         for party in parties {
             open_interest += i128::from(party.size_after.max(0) - party.size_before.max(0));
         }
@@ -242,8 +243,10 @@ fn check_terms(
     maker: &OrderLeaf,
     taker: &OrderLeaf,
 ) -> Result<(), Refusal> {
-    let index = maker.listing as usize - 1;
-    let (instrument, quote) = (&state.instruments[index], &state.quotes[index]);
+    let (instrument, quote) = (
+        state.instruments.at(maker.listing),
+        state.quotes.at(maker.listing),
+    );
     let (buyer, seller) = if maker.side == BUY {
         (maker, taker)
     } else {
@@ -268,11 +271,10 @@ pub(crate) fn fill(state: &mut State, op: &Fill, time_ns: u64) -> Result<Effect,
     let (maker, taker) = check_orders(state, op, time_ns)?;
     check_terms(state, op, maker, taker)?;
     let listing = maker.listing;
-    let index = listing as usize - 1;
-    let (instrument, quote) = (&state.instruments[index], &state.quotes[index]);
+    let (instrument, quote) = (state.instruments.at(listing), state.quotes.at(listing));
     let (maker_fee, taker_fee) = fees(instrument, quote.value(op.size, op.price));
     let party = |account: u32, slot, side, fee: i128, improves| {
-        let size_before = state.accounts[account as usize - 1].size_in(listing);
+        let size_before = state.accounts.at(account).size_in(listing);
         Party {
             account,
             slot,

@@ -98,14 +98,14 @@ fn deposit(
         code::I07_ACCOUNTS_FULL,
         field::ACCOUNT,
     )?;
-    state.accounts.push(Account {
+    let opening = Account {
         owner,
         cash,
         positions: Vec::with_capacity(POSITIONS_EXPECTED),
         ..Account::default()
-    });
+    };
+    state.add_account(account, opening);
     state.globals.next_account += 1;
-    state.account_mut(account);
     state.globals.deposited[0] = deposited;
     let opened = true;
     Ok(Effect::Deposited { account, opened })
@@ -248,9 +248,8 @@ fn list(state: &mut State, item: &Item) -> Result<Effect, Refusal> {
         taker_fee,
         open_interest: 0,
     };
-    state.add_instrument(instrument);
+    state.add_instrument(listing, instrument);
     state.globals.next_listing += 1;
-    state.instrument_mut(listing);
     Ok(Effect::Listed { listing })
 }
 

@@ -11,6 +11,7 @@ mod checks;
 pub mod fill;
 mod inbox;
 pub mod item;
+pub mod leaves;
 pub mod liquidation;
 pub mod machine;
 pub mod margin;
@@ -20,7 +21,9 @@ mod oracle;
 pub mod order;
 pub mod orders;
 mod ruin;
+pub mod snapshot;
 pub mod state;
+pub mod table;
 pub mod typed_data;
 
 pub use machine::{Effect, HourFunding, Recover, apply, apply_input};

@@ -97,7 +97,7 @@ impl State {
     #[must_use]
     pub fn liquidation_limit(&self, position: &Position, figures: &Figures, wanted: i64) -> i128 {
         let quote = self.quote_of(position);
-        let fee = self.instruments[position.listing as usize - 1].taker_fee
+        let fee = self.instruments.at(position.listing).taker_fee
             + self.group_of(position).parameters[parameter::LIQUIDATION_FEE];
         let (one, fee) = (i128::from(RATE_ONE), i128::from(fee));
         let lots = i128::from(wanted / quote.lot);
@@ -179,7 +179,7 @@ fn check_maker<'a>(
 ) -> Result<&'a OrderLeaf, Refusal> {
     const REFUSED: Refusal = Refusal::new(code::Q07_LIQUIDATE_ORDER, field::COUNTER);
     let owner = known_account(state, op.maker.account(), field::ACCOUNT).map_err(as_maker)?;
-    let instrument = &state.instruments[position.listing as usize - 1];
+    let instrument = state.instruments.at(position.listing);
     let wanted_side = if position.size > 0 { BUY } else { SELL };
     let maker = open_order(state, op.maker).ok_or(REFUSED)?;
     let holds = maker.listing == position.listing
@@ -250,7 +250,7 @@ pub fn liquidated_party(
     size: i64,
 ) -> (Party, i128, i128) {
     let quote: &Quote = state.quote_of(position);
-    let instrument = &state.instruments[position.listing as usize - 1];
+    let instrument = state.instruments.at(position.listing);
     let value = quote.value(size, price);
     let (_, taker_fee) = fees(instrument, value);
     let rate = state.group_of(position).parameters[parameter::LIQUIDATION_FEE];
@@ -286,10 +286,10 @@ pub(crate) fn liquidate(
     let quote = state.quote_of(position);
     let (party, taker_fee, liquidation_fee) =
         liquidated_party(state, op.account, position, op.price, op.size);
-    let instrument = &state.instruments[listing as usize - 1];
+    let instrument = state.instruments.at(listing);
     let (maker_fee, _) = fees(instrument, quote.value(op.size, op.price));
     let maker_account = op.maker.account();
-    let size_before = state.accounts[maker_account as usize - 1].size_in(listing);
+    let size_before = state.accounts.at(maker_account).size_in(listing);
     let maker_party = Party {
         account: maker_account,
         slot: op.maker_slot,
@@ -371,19 +371,22 @@ pub(crate) fn bankrupt(state: &mut State, op: &Bankrupt, time_ns: u64) -> Result
     require(named, code::Q14_BANKRUPT_GROUP, field::GROUP)?;
     state.check_fresh(account, time_ns)?;
 
-    let equity = figures.equity;
-    let group = state.group_mut(op.group);
-    turn_day(group, time_ns);
+    let (equity, cash) = (figures.equity, account.cash);
+    let mut group = state.groups[usize::from(op.group)].clone();
+    turn_day(&mut group, time_ns);
     let share = group.parameters[parameter::FUND_EVENT_SHARE];
-    let most = rate_floor(share, group.fund).min(day_allowance(group));
+    let most = rate_floor(share, group.fund).min(day_allowance(&group));
     let payment = (-equity).max(0).min(most.max(0));
+    let overflow = Refusal::new(code::Q13_BANKRUPT_STATE, field::STAGE);
+    let cash = bounded_sum(cash, payment, overflow)?;
+
     group.fund -= payment;
     group.fund_day_used += payment;
+    *state.group_mut(op.group) = group;
     let account = state.account_mut(op.account);
     account.stage = Account::BANKRUPT;
     account.stage_time_ns = time_ns;
     account.stage_group = op.group;
-    // At most -E, so cash only comes nearer to what the positions lost: |cash| < 2^124 + 2^126.
-    account.cash += payment;
+    account.cash = cash;
     Ok(Effect::Bankrupt { equity, payment })
 }

@@ -160,7 +160,7 @@ impl Figures {
 
 impl State {
     pub(crate) fn quote_of(&self, position: &Position) -> &Quote {
-        &self.quotes[position.listing as usize - 1]
+        self.quotes.at(position.listing)
     }
 
     /// E, MM and IM of an account.
@@ -217,7 +217,7 @@ impl State {
         let others = account.positions.iter().map(|position| position.listing);
         let others = others.filter(|other| *other != listing);
         for listing in others.chain(held.then_some(listing)) {
-            let group = self.quotes[listing as usize - 1].group;
+            let group = self.quotes.at(listing).group;
             if !seen[..count].contains(&group) {
                 seen[count] = group;
                 count += 1;

@@ -4,7 +4,7 @@ use crate::checks::{bounded_sum, known_account, turn_day};
 use crate::fill::Party;
 use crate::liquidation::day_allowance;
 use crate::machine::Effect;
-use crate::margin::Figures;
+use crate::margin::{CASH_LIMIT, Figures};
 use crate::ops::TearUp;
 use crate::state::{Account, Position, State};
 use merkat_values::Refusal;
@@ -79,8 +79,8 @@ fn check_positions(state: &State, op: &TearUp) -> Result<(Position, Position), R
 
 pub(crate) fn tear_up(state: &mut State, op: &TearUp, time_ns: u64) -> Result<Effect, Refusal> {
     let (mine, theirs) = check_positions(state, op)?;
-    let account = &state.accounts[op.account as usize - 1];
-    let other = &state.accounts[op.other as usize - 1];
+    let account = state.accounts.at(op.account);
+    let other = state.accounts.at(op.other);
     state.check_fresh(account, time_ns)?;
     let before = state.figures(account);
     let units = state.tear_units(account, &mine, &before).ok_or(BAD_PRICE)?;
@@ -93,6 +93,7 @@ pub(crate) fn tear_up(state: &mut State, op: &TearUp, time_ns: u64) -> Result<Ef
     let paid = units
         .checked_sub(i128::from(quote.funding_units))
         .and_then(|net| net.checked_mul(lots))
+        .filter(|paid| paid.unsigned_abs() < 2 * CASH_LIMIT.unsigned_abs())
         .ok_or(BAD_PRICE)?;
     let (change, step) = if mine.size > 0 {
         (paid, -op.size)

@@ -3,6 +3,8 @@
 use crate::margin::Quote;
 use crate::order::OrderKey;
 use crate::orders::{OrderLeaf, Orders};
+use crate::table::Table;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use merkat_values::Address;
 use merkat_values::constants::{NODES_MAXIMUM, PARAMETERS, TOKENS, hour_of};
@@ -250,15 +252,25 @@ impl Default for Globals {
     }
 }
 
+/// Numbers from here on are noted in a set: no array is as long.
+const NEAR: u32 = 1 << 24;
+
 /// Numbers, each noted once until they are taken.
 #[derive(Clone, Debug, Default)]
-struct Marks {
+pub(crate) struct Marks {
     numbers: Vec<u32>,
     noted: Vec<bool>,
+    far: BTreeSet<u32>,
 }
 
 impl Marks {
     fn note(&mut self, number: u32) {
+        if number >= NEAR {
+            if self.far.insert(number) {
+                self.numbers.push(number);
+            }
+            return;
+        }
         let index = number as usize;
         if self.noted.len() <= index {
             self.noted.resize(index + 1, false);
@@ -271,8 +283,11 @@ impl Marks {
 
     fn take(&mut self, numbers: &mut Vec<u32>) {
         for number in &self.numbers {
-            self.noted[*number as usize] = false;
+            if *number < NEAR {
+                self.noted[*number as usize] = false;
+            }
         }
+        self.far.clear();
         numbers.append(&mut self.numbers);
     }
 }
@@ -299,16 +314,16 @@ pub struct Changes {
 pub struct State {
     pub(crate) globals: Globals,
     pub(crate) groups: Vec<Group>,
-    pub(crate) instruments: Vec<Instrument>,
-    pub(crate) accounts: Vec<Account>,
+    pub(crate) instruments: Table<Instrument>,
+    pub(crate) accounts: Table<Account>,
     pub(crate) orders: Orders,
     /// One a listing, recomputed when its group's vector, funding or parameters change.
-    pub(crate) quotes: Vec<Quote>,
+    pub(crate) quotes: Table<Quote>,
     /// Listings of each group, ascending.
     pub(crate) group_listings: Vec<Vec<u32>>,
-    account_marks: Marks,
-    group_marks: Marks,
-    instrument_marks: Marks,
+    pub(crate) account_marks: Marks,
+    pub(crate) group_marks: Marks,
+    pub(crate) instrument_marks: Marks,
 }
 
 impl State {
@@ -336,22 +351,22 @@ impl State {
         self.groups.get(usize::from(group))
     }
 
-    /// The instruments; listing n stands at n - 1.
+    /// The instruments by listing.
     #[must_use]
-    pub fn instruments(&self) -> &[Instrument] {
+    pub fn instruments(&self) -> &Table<Instrument> {
         &self.instruments
     }
 
     /// An instrument, if it exists.
     #[must_use]
     pub fn instrument(&self, listing: u32) -> Option<&Instrument> {
-        self.instruments.get((listing as usize).wrapping_sub(1))
+        self.instruments.get(listing)
     }
 
     /// The cached figures of a listing, if it exists.
     #[must_use]
     pub fn quote(&self, listing: u32) -> Option<&Quote> {
-        self.quotes.get((listing as usize).wrapping_sub(1))
+        self.quotes.get(listing)
     }
 
     /// The listings of a group, ascending.
@@ -362,16 +377,16 @@ impl State {
             .map_or(&[], Vec::as_slice)
     }
 
-    /// The accounts; number n stands at n - 1.
+    /// The accounts by number.
     #[must_use]
-    pub fn accounts(&self) -> &[Account] {
+    pub fn accounts(&self) -> &Table<Account> {
         &self.accounts
     }
 
     /// An account, if it exists.
     #[must_use]
     pub fn account(&self, account: u32) -> Option<&Account> {
-        self.accounts.get((account as usize).wrapping_sub(1))
+        self.accounts.get(account)
     }
 
     /// The order leaves.
@@ -401,10 +416,16 @@ impl State {
             .take_changes(&mut changes.dropped_hours, &mut changes.orders);
     }
 
+    /// A new account; the caller counts it.
+    pub(crate) fn add_account(&mut self, number: u32, account: Account) {
+        self.accounts.add(number, account);
+        self.account_marks.note(number);
+    }
+
     /// An account that is known to exist, to be changed.
     pub(crate) fn account_mut(&mut self, account: u32) -> &mut Account {
         self.account_marks.note(account);
-        &mut self.accounts[account as usize - 1]
+        self.accounts.at_mut(account)
     }
 
     /// A group that is known to exist, to be changed.
@@ -414,12 +435,12 @@ impl State {
     }
 
     /// A new listing with its figures; the caller counts it.
-    pub(crate) fn add_instrument(&mut self, instrument: Instrument) {
+    pub(crate) fn add_instrument(&mut self, listing: u32, instrument: Instrument) {
         let group = usize::from(instrument.group);
-        self.instruments.push(instrument);
-        let listing = self.instruments.len() as u32;
-        self.quotes
-            .push(Quote::new(&instrument, &self.groups[group]));
+        let quote = Quote::new(&instrument, &self.groups[group]);
+        self.quotes.add(listing, quote);
+        self.instruments.add(listing, instrument);
+        self.instrument_marks.note(listing);
         self.group_listings[group].push(listing);
     }
 
@@ -427,15 +448,15 @@ impl State {
     pub(crate) fn refresh_quotes(&mut self, group: u16) {
         let group = usize::from(group);
         for listing in &self.group_listings[group] {
-            let index = *listing as usize - 1;
-            self.quotes[index] = Quote::new(&self.instruments[index], &self.groups[group]);
+            let quote = Quote::new(self.instruments.at(*listing), &self.groups[group]);
+            *self.quotes.at_mut(*listing) = quote;
         }
     }
 
     /// An instrument that is known to exist, to be changed.
     pub(crate) fn instrument_mut(&mut self, listing: u32) -> &mut Instrument {
         self.instrument_marks.note(listing);
-        &mut self.instruments[listing as usize - 1]
+        self.instruments.at_mut(listing)
     }
 }
 
