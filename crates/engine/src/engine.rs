@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use merkat_commit::Committer;
 use merkat_settle::Effect;
 use merkat_settle::ops::{MicroOp, OrderOpen};
 use merkat_settle::state::State;
@@ -14,6 +15,7 @@ use crate::book::Book;
 use crate::command::{Command, signature_count};
 use crate::error::SequenceError;
 use crate::events::{Event, Reason};
+use crate::numbered::Numbered;
 use crate::orders::Orders;
 
 /// What the margin of resting orders depends on, with a version that grows when it changes.
@@ -28,11 +30,13 @@ pub(crate) struct MarketVersion {
 #[derive(Debug, Default)]
 pub struct Engine {
     pub(crate) state: State,
+    /// The trees over the settlement state's leaves.
+    pub(crate) committer: Committer,
     /// Listing n stands at n - 1, as in the settlement state.
-    pub(crate) books: Vec<Book>,
-    pub(crate) versions: Vec<MarketVersion>,
+    pub(crate) books: Numbered<Book>,
+    pub(crate) versions: Numbered<MarketVersion>,
     /// Account n stands at n - 1.
-    pub(crate) accounts: Vec<VenueAccount>,
+    pub(crate) accounts: Numbered<VenueAccount>,
     pub(crate) orders: Orders,
     /// Groups whose waterfall stopped at the limit of micro-ops.
     pub(crate) pending: BTreeSet<u16>,
@@ -91,7 +95,7 @@ impl Engine {
         signers: &[Address],
         out: &mut Vec<u8>,
     ) -> Result<(), SequenceError> {
-        self.check_sequence(log_number, time_ns)?;
+        Self::check_step(self.log_number, self.time_ns, log_number, time_ns)?;
         let expected = signature_count(command);
         if signers.len() != expected {
             return Err(SequenceError::Signers { log_number, found: signers.len(), expected });
@@ -124,13 +128,22 @@ impl Engine {
         out.put(&self.micro_ops);
     }
 
-    pub(crate) fn check_sequence(&self, log_number: u64, time_ns: u64) -> Result<(), SequenceError> {
-        let expected = self.log_number + 1;
+    /// The sequencer's contract for a command that follows the one of `last_log_number` and `last_time_ns`.
+    ///
+    /// # Errors
+    /// As `apply`.
+    pub fn check_step(
+        last_log_number: u64,
+        last_time_ns: u64,
+        log_number: u64,
+        time_ns: u64,
+    ) -> Result<(), SequenceError> {
+        let expected = last_log_number + 1;
         if log_number != expected || log_number >= CLOCK_LIMIT {
             return Err(SequenceError::LogNumber { found: log_number, expected });
         }
-        if time_ns < self.time_ns || time_ns >= CLOCK_LIMIT {
-            return Err(SequenceError::Time { log_number, found: time_ns, last: self.time_ns });
+        if time_ns < last_time_ns || time_ns >= CLOCK_LIMIT {
+            return Err(SequenceError::Time { log_number, found: time_ns, last: last_time_ns });
         }
         Ok(())
     }
@@ -256,11 +269,15 @@ impl Engine {
         found
     }
 
-    /// Takes over accounts and listings that settlement has and the venue has not.
+    /// Makes the venue's records of every account and listing that settlement has.
     pub(crate) fn grow(&mut self) {
-        self.accounts.resize_with(self.state.accounts().len(), VenueAccount::default);
-        self.books.resize_with(self.state.instruments().len(), Book::new);
-        self.versions.resize_with(self.state.instruments().len(), MarketVersion::default);
+        for (account, _) in self.state.accounts().iter() {
+            self.accounts.ensure(account);
+        }
+        for (listing, _) in self.state.instruments().iter() {
+            self.books.ensure(listing);
+            self.versions.ensure(listing);
+        }
     }
 
     /// Gives the group's listings a new version where the margin of their orders changed.

@@ -13,9 +13,12 @@ pub mod events;
 mod leave;
 mod margin;
 mod matching;
+mod numbered;
 mod oracle;
 mod orders;
 mod place;
+pub mod signing;
+mod snapshot;
 pub mod tape;
 mod waterfall;
 

@@ -22,10 +22,17 @@ impl Engine {
         require(next, code::C05_INBOX_INDEX, field::ITEM)?;
         require(ITEM_BYTES.contains(&item.len()), code::C06_ITEM_SIZE, field::ITEM)?;
         let effect = self.emit(&MicroOp::Inbox(item.to_vec()));
-        self.grow();
-        if let Effect::ItemRefused(Refusal { code, field }) = effect {
-            self.event(Event::InboxRefused { index, code, field });
-            return Ok(());
+        match effect {
+            Effect::ItemRefused(Refusal { code, field }) => {
+                self.event(Event::InboxRefused { index, code, field });
+                return Ok(());
+            }
+            Effect::Deposited { account, .. } => self.accounts.ensure(account),
+            Effect::Listed { listing } => {
+                self.books.ensure(listing);
+                self.versions.ensure(listing);
+            }
+            _ => {}
         }
         if matches!(item[0], 2..=4) {
             for group in 0..self.state.globals().next_group {

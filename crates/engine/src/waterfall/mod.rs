@@ -83,7 +83,7 @@ impl Engine {
         chosen: impl Fn(&Self, &Account, &Figures) -> bool,
     ) -> Vec<Candidate> {
         let mut queue = Vec::new();
-        for (account, leaf) in (1..).zip(self.state.accounts()) {
+        for (account, leaf) in self.state.accounts().iter() {
             let mut held = leaf.positions.iter();
             let concerned = leaf.positions.is_empty()
                 || held.any(|position| self.instrument(position.listing).group == group);

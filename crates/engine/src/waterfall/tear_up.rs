@@ -89,7 +89,7 @@ impl Engine {
     fn opposite_holders(&self, account: u32, listing: u32, size: i64) -> Vec<Holder> {
         let lot = self.instrument(listing).lot;
         let mut holders = Vec::new();
-        for (other, leaf) in (1..).zip(self.state.accounts()) {
+        for (other, leaf) in self.state.accounts().iter() {
             let held = leaf.size_in(listing);
             if other == account || held == 0 || (held > 0) == (size > 0) {
                 continue;
