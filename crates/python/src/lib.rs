@@ -2,10 +2,28 @@
 
 use pyo3::prelude::*;
 
+mod framing;
+mod journal;
+mod machines;
+mod settlement;
+mod signing;
+
 /// The compiled core of merkat.
 #[pymodule]
 mod _core {
     use super::*;
+
+    #[pymodule_export]
+    use super::journal::{Journal, JournalError, chain_hashes, newest_snapshot};
+    #[pymodule_export]
+    use super::machines::{Book, Engine};
+    #[pymodule_export]
+    use super::settlement::Settlement;
+    #[pymodule_export]
+    use super::signing::{
+        address_of, keccak256, recover_digest, recover_signers, sign_commands, sign_oracle,
+        sign_receipts, verify_receipts,
+    };
 
     /// Adds the constants of the module.
     #[pymodule_init]

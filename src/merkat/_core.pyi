@@ -1,0 +1,150 @@
+"""The compiled core: venue machine, settlement machine, signatures, journal, book of the tapes.
+
+All amounts and structures cross as bytes in the encodings of docs/spec/formats.md. Where functions
+take a domain, it is (chain_id, 20 bytes of verifying contract, 32 bytes of salt). A batch is the
+concatenation of {u32 length of command, u64 log number, u64 time in ns, command}, big-endian.
+Arguments that are malformed raise ValueError and change nothing. The interpreter is free while a
+long call runs.
+"""
+
+from typing import final
+
+__version__: str
+
+class JournalError(OSError):
+    """The journal refuses an operation, or is damaged; the text says what to do."""
+
+@final
+class Engine:
+    """The venue machine, a single writer."""
+
+    def __new__(cls, chain_id: int, verifying_contract: bytes, salt: bytes) -> Engine: ...
+    @staticmethod
+    def from_snapshot(
+        chain_id: int, verifying_contract: bytes, salt: bytes, snapshot: bytes
+    ) -> Engine: ...
+    def apply(self, batch: bytes, signers: bytes | None) -> bytes:
+        """Apply a batch; returns the concatenated outputs (formats.md section 5).
+
+        `signers` is what `recover_signers` gave for it; with None they are recovered here. Framing,
+        log numbers, times and counts of signers are checked for the whole batch before any of it is
+        applied.
+        """
+
+    def state_root(self) -> bytes: ...
+    def venue_digest(self) -> bytes: ...
+    def snapshot(self) -> bytes: ...
+    @property
+    def log_number(self) -> int: ...
+    @property
+    def time_ns(self) -> int: ...
+
+@final
+class Settlement:
+    """The settlement machine over raw inputs, from the settlement part of a snapshot."""
+
+    def __new__(
+        cls, chain_id: int, verifying_contract: bytes, salt: bytes, settlement_part: bytes
+    ) -> Settlement: ...
+    def apply_input(self, op: bytes) -> tuple[int, int]:
+        """Apply an input without its frame; returns (code, field), zeros if it was accepted.
+
+        An inbox step whose item is refused is accepted and returns the item's code and field.
+        """
+
+    def root(self) -> bytes: ...
+    def encode(self) -> bytes: ...
+
+@final
+class Book:
+    """Bare matching of tapes through the engine's own book."""
+
+    def __new__(cls) -> Book: ...
+    def run(self, tape: bytes) -> tuple[int, int, int]:
+        """Play a tape; returns (trades, quantity, notional) of all tapes so far."""
+
+    def run_timed(self, tape: bytes) -> int:
+        """Play a tape; returns the nanoseconds that matching took, measured inside."""
+
+    def run_latencies(self, tape: bytes) -> bytes:
+        """Play a tape record by record; returns the nanoseconds of each as big-endian u32."""
+
+    @property
+    def resting(self) -> int: ...
+
+@final
+class Journal:
+    """The durable journal of one directory."""
+
+    def __new__(cls, directory: str, salt: bytes, segment_bytes: int) -> Journal: ...
+    def append(self, batch: bytes, expected_first: int) -> bytes:
+        """Append a batch; returns command hash and journal hash (64 bytes) of each record."""
+
+    def wait_durable(self, log_number: int) -> None: ...
+    @property
+    def durable(self) -> int: ...
+    def head(self) -> tuple[int, bytes]:
+        """Return log number and journal hash of the newest record, durable or not."""
+
+    def read(self, from_log_number: int, bytes_max: int) -> bytes:
+        """Return durable records as a batch, at least one if there is one, until `bytes_max`."""
+
+    def write_snapshot(self, log_number: int, journal_hash: bytes, snapshot: bytes) -> None:
+        """Write a snapshot of the engine durably; it is read back in memory first."""
+
+    @property
+    def recovery_message(self) -> str | None:
+        """Return what opening has cut off the end, None for nothing."""
+
+    def close(self) -> None: ...
+
+def newest_snapshot(directory: str, salt: bytes, up_to: int) -> tuple[int, bytes, bytes] | None:
+    """Return (log number, journal hash, snapshot) of the newest whole one up to a log number."""
+
+def chain_hashes(journal_hash: bytes, batch: bytes) -> bytes:
+    """Return command hash and journal hash of each record that follows `journal_hash`."""
+
+def recover_signers(chain_id: int, verifying_contract: bytes, salt: bytes, batch: bytes) -> bytes:
+    """Recover the signers of a batch over all cores: per command u8 count, count x 20 bytes.
+
+    The zero address stands for a signature that names nobody.
+    """
+
+def recover_digest(digest: bytes, signature: bytes) -> bytes | None: ...
+def address_of(secret_key: bytes) -> bytes: ...
+def keccak256(data: bytes) -> bytes: ...
+def sign_commands(
+    chain_id: int, verifying_contract: bytes, salt: bytes, commands: bytes, secrets: bytes
+) -> bytes:
+    """Fill the last 65 bytes of commands framed by u32, with one secret of 32 bytes each."""
+
+def sign_oracle(
+    chain_id: int,
+    verifying_contract: bytes,
+    salt: bytes,
+    payload: bytes,
+    nodes: bytes,
+    secrets: bytes,
+) -> bytes:
+    """Sign a vector (74 bytes) or a heartbeat (49 bytes); returns the `signatures` part."""
+
+def sign_receipts(
+    chain_id: int,
+    verifying_contract: bytes,
+    salt: bytes,
+    first_log_number: int,
+    hashes: bytes,
+    secret_key: bytes,
+) -> bytes:
+    """Sign receipts of 64 bytes of hashes each; returns 65 bytes each."""
+
+def verify_receipts(
+    chain_id: int,
+    verifying_contract: bytes,
+    salt: bytes,
+    first_log_number: int,
+    hashes: bytes,
+    signatures: bytes,
+    address: bytes,
+) -> bool:
+    """Return whether every receipt bears the signature of this address."""
