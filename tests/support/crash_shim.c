@@ -1,20 +1,21 @@
 /* Kills a real, unmodified merkat process at a chosen call: an LD_PRELOAD library.
  *
  *   cc -shared -fPIC -O2 -o crash_shim.so crash_shim.c -ldl
- *   LD_PRELOAD=./crash_shim.so MERKAT_CRASH=CALL:LOGNUMBER[:MODE] MERKAT_CRASH_DIR=DIRECTORY merkat ...
+ *   LD_PRELOAD=./crash_shim.so MERKAT_CRASH=CALL:LOGNUMBER[:MODE] MERKAT_CRASH_DIR=DIRECTORY \
+ *       merkat ...
  *
  * CALL      MODE                    where the process dies (SIGKILL, nothing is flushed)
- * write     before | after | torn   at the write of the first group whose last log number is at least
- *                                   LOGNUMBER; torn writes the first half of its sectors
+ * write     before | after | torn   at the write of the first group whose last log number is at
+ *                                   least LOGNUMBER; torn writes the first half of its sectors
  * sync      before | after          at the fsync or fdatasync of that segment after that write
  * rename    before | after          at the first rename after that write
  * truncate  before | after          at the first ftruncate or fallocate after that write
  *
- * rename and truncate count only below MERKAT_CRASH_DIR if it is set. LOGNUMBER 0 means at once, without
- * a group before. MODE is before unless told. One line on stderr says where it died.
+ * rename and truncate count only below MERKAT_CRASH_DIR if it is set. LOGNUMBER 0 means at once,
+ * without a group before. MODE is before unless told. One line on stderr says where it died.
  *
- * The log number comes from the group header (docs/spec/journal.md): magic "MKGR", last log number at
- * byte 20, big-endian, at the start of a buffer written to a file named journal-<digits>.seg.
+ * The log number comes from the group header (docs/spec/journal.md): magic "MKGR", last log number
+ * at byte 20, big-endian, at the start of a buffer written to a file named journal-<digits>.seg.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -74,8 +75,8 @@ static void read_plan(void) {
 
 static void die(const char *where, const char *path) {
     char line[PATH_MAX + 128];
-    int length = snprintf(line, sizeof line, "crash_shim: killed %s %s (log number %llu)\n", where, path,
-                          (unsigned long long)plan.log_number);
+    int length = snprintf(line, sizeof line, "crash_shim: killed %s %s (log number %llu)\n", where,
+                          path, (unsigned long long)plan.log_number);
     if (length > 0) (void)!REAL(write)(2, line, (size_t)length);
     kill(getpid(), SIGKILL);
     for (;;) pause();
@@ -122,10 +123,12 @@ static int is_the_group(int file, const unsigned char *bytes, size_t count, char
 
 typedef ssize_t (*positioned_write)(int, const void *, size_t, off_t);
 
-static ssize_t write_group(positioned_write real, int file, const void *bytes, size_t count, off_t at) {
+static ssize_t write_group(positioned_write real, int file, const void *bytes, size_t count,
+                           off_t at) {
     char path[PATH_MAX];
     pthread_once(&once, read_plan);
-    if (plan.call == NONE || !is_the_group(file, bytes, count, path)) return real(file, bytes, count, at);
+    if (plan.call == NONE || !is_the_group(file, bytes, count, path))
+        return real(file, bytes, count, at);
     if (plan.call != WRITE) {
         if (!reached) strcpy(segment, path);
         reached = 1;

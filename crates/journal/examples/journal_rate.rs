@@ -1,8 +1,9 @@
 //! Appends records for some seconds and prints one line of JSON: the rate of the journal, beside a
 //! control probe (4 KiB writes into a preallocated file, each with its own fdatasync).
 //!
-//! `journal_rate DIRECTORY [SECONDS [BATCH [COMMAND_BYTES [RECORDS_MAX]]]]`; with RECORDS_MAX it ends
-//! after so many records. The directory gets a journal, which is opened again and read at the end.
+//! `journal_rate DIRECTORY [SECONDS [BATCH [COMMAND_BYTES [RECORDS_MAX]]]]`; with RECORDS_MAX it
+//! ends after so many records, each batch durable before the next. The directory gets a journal,
+//! which is opened again and read at the end.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};

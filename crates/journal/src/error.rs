@@ -1,4 +1,5 @@
-//! What the journal refuses and why; every message says what was wrong, what was expected, what to do.
+//! What the journal refuses and why; every message says what was wrong, what was expected, what to
+//! do.
 
 use std::fmt;
 use std::io;
@@ -149,6 +150,11 @@ impl fmt::Display for JournalError {
             | Self::TimeBackwards { .. }
             | Self::BatchTooLarge { .. }
             | Self::NotAppended { .. } => self.describe_call(out),
+            Self::Locked { .. }
+            | Self::InvalidOptions { .. }
+            | Self::Stopped
+            | Self::DiskFull { .. }
+            | Self::Io { .. } => self.describe_system(out),
             _ => self.describe_files(out),
         }
     }
@@ -192,13 +198,36 @@ impl JournalError {
         }
     }
 
-    fn describe_files(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe_system(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DiskFull { file, source } => write!(
                 out,
                 "{file}: no space for it ({source}); nothing of the batch was appended: free \
                  space and append again"
             ),
+            Self::Locked { directory } => write!(
+                out,
+                "{directory}: open in another process: end that one first"
+            ),
+            Self::InvalidOptions { reason } => write!(out, "options: {reason}"),
+            Self::Stopped => write!(
+                out,
+                "a write or sync failed before; the journal takes no more: end this process and \
+                 open the journal anew"
+            ),
+            Self::Io {
+                operation,
+                file,
+                source,
+            } => {
+                write!(out, "{file}: {operation} failed ({source}): check the disk")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn describe_files(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Damaged {
                 file,
                 byte_offset,
@@ -236,23 +265,6 @@ impl JournalError {
                 "the journal does not belong to this snapshot: {reason}: restore the journal or \
                  start from another snapshot"
             ),
-            Self::Locked { directory } => write!(
-                out,
-                "{directory}: open in another process: end that one first"
-            ),
-            Self::InvalidOptions { reason } => write!(out, "options: {reason}"),
-            Self::Stopped => write!(
-                out,
-                "a write or sync failed before; the journal takes no more: end this process and \
-                 open the journal anew"
-            ),
-            Self::Io {
-                operation,
-                file,
-                source,
-            } => {
-                write!(out, "{file}: {operation} failed ({source}): check the disk")
-            }
             _ => Ok(()),
         }
     }

@@ -93,7 +93,7 @@ mod tests {
         for shift in 0..64 {
             for value in [
                 1u64 << shift,
-                (1u64 << shift) | (1u64 << shift) / 3,
+                (1u64 << shift) | ((1u64 << shift) / 3),
                 u64::MAX >> shift,
             ] {
                 let index = bucket(value);

@@ -13,6 +13,7 @@ mod format;
 mod group;
 mod histogram;
 mod journal;
+mod options;
 mod reader;
 mod recovery;
 mod scan;
@@ -26,7 +27,8 @@ pub use format::{
     SECTOR_CONTENT_BYTES, genesis_hash, next_journal_hash, segment_name,
 };
 pub use histogram::GroupCounters;
-pub use journal::{Identity, Journal, NewRecord, Options, RecordHashes};
+pub use journal::{Journal, NewRecord, RecordHashes};
+pub use options::{Identity, Options};
 pub use reader::{Reader, Record, RecordView};
 pub use recovery::{Anchor, Recovery, TornTail};
 pub use snapshot::{

@@ -162,6 +162,9 @@ impl Reader {
             let reason = format!("durable records up to {} are no longer there", self.until);
             return Err(JournalError::damaged("the newest segment", 0, reason));
         };
+        if let Some(chain) = &self.chain {
+            chain.require_segment(&segment)?;
+        }
         let time_ns = self.chain.as_ref().map_or(0, |chain| chain.time_ns);
         self.chain = Some(Chain {
             time_ns,

@@ -125,7 +125,8 @@ impl Chain {
         Ok(command_hash)
     }
 
-    fn require_segment(&self, segment: &Segment) -> Result<(), JournalError> {
+    /// Verifies that the segment continues the chain.
+    pub fn require_segment(&self, segment: &Segment) -> Result<(), JournalError> {
         let (header, name) = (&segment.header, &segment.name);
         if header.first_log_number != self.log_number + 1 {
             let expected_log_number = self.log_number + 1;
@@ -175,6 +176,12 @@ fn list_segments(storage: &dyn Storage) -> Result<(Vec<u64>, Vec<String>), Journ
         }
     }
     numbers.sort_unstable();
+    if let Some(first) = numbers.first().filter(|first| **first != 1) {
+        return Err(JournalError::MissingSegment {
+            found: segment_name(*first),
+            expected_log_number: 1,
+        });
+    }
     removed.sort_unstable();
     for name in &removed {
         storage
@@ -191,35 +198,66 @@ pub(crate) fn recover(
     anchor: Option<Anchor>,
 ) -> Result<Recovered, JournalError> {
     let (numbers, removed) = list_segments(storage)?;
-    if let Some(first) = numbers.first().filter(|first| **first != 1) {
-        let found = segment_name(*first);
-        return Err(JournalError::MissingSegment {
-            found,
-            expected_log_number: 1,
-        });
-    }
     let opened = numbers
         .iter()
         .map(|number| open_segment(storage, *number, venue_salt));
     let segments = opened.collect::<Result<Vec<_>, _>>()?;
-    let genesis = genesis_hash(venue_salt);
-    let mut chain = Chain {
-        log_number: 0,
-        journal_hash: genesis,
-        time_ns: 0,
-        epoch: 0,
-    };
-    let (mut records_verified, mut torn_tail, mut next_sector) = (0, None, 1);
     let anchor_number = anchor.map_or(0, |anchor| anchor.log_number);
     let holds_anchor = numbers
         .iter()
         .rposition(|first| *first <= anchor_number)
         .unwrap_or(0);
-    for (index, segment) in segments.iter().enumerate() {
-        if index < holds_anchor {
-            continue;
-        }
-        if index == holds_anchor && index > 0 {
+    let verified = verify_segments(storage, &segments, holds_anchor, anchor, venue_salt)?;
+    let chain = verified.chain;
+    if chain.log_number < anchor_number {
+        let reason = format!(
+            "it ends at log number {}, the snapshot is at {anchor_number}",
+            chain.log_number
+        );
+        return Err(JournalError::AnchorMismatch { reason });
+    }
+    make_durable(storage, segments.last())?;
+    let recovery = Recovery {
+        log_number: chain.log_number,
+        journal_hash: chain.journal_hash,
+        time_ns: chain.time_ns,
+        epoch: chain.epoch,
+        segments: segments.len(),
+        records_verified: verified.records_verified,
+        torn_tail: verified.torn_tail,
+        removed,
+    };
+    Ok(Recovered {
+        recovery,
+        segments,
+        next_sector: verified.next_sector,
+    })
+}
+
+struct Verified {
+    chain: Chain,
+    records_verified: u64,
+    torn_tail: Option<TornTail>,
+    next_sector: u32,
+}
+
+/// Verifies the segments from the one at `first_index` on and cuts a torn tail of the last one.
+fn verify_segments(
+    storage: &dyn Storage,
+    segments: &[Segment],
+    first_index: usize,
+    anchor: Option<Anchor>,
+    venue_salt: &Hash,
+) -> Result<Verified, JournalError> {
+    let mut chain = Chain {
+        log_number: 0,
+        journal_hash: genesis_hash(venue_salt),
+        time_ns: 0,
+        epoch: 0,
+    };
+    let (mut records_verified, mut torn_tail, mut next_sector) = (0, None, 1);
+    for (index, segment) in segments.iter().enumerate().skip(first_index) {
+        if index == first_index && index > 0 {
             chain = Chain::before(segment);
         }
         chain.require_segment(segment)?;
@@ -238,27 +276,10 @@ pub(crate) fn recover(
             None => {}
         }
     }
-    if chain.log_number < anchor_number {
-        let reason = format!(
-            "it ends at log number {}, the snapshot is at {anchor_number}",
-            chain.log_number
-        );
-        return Err(JournalError::AnchorMismatch { reason });
-    }
-    make_durable(storage, segments.last())?;
-    let recovery = Recovery {
-        log_number: chain.log_number,
-        journal_hash: chain.journal_hash,
-        time_ns: chain.time_ns,
-        epoch: chain.epoch,
-        segments: segments.len(),
+    Ok(Verified {
+        chain,
         records_verified,
         torn_tail,
-        removed,
-    };
-    Ok(Recovered {
-        recovery,
-        segments,
         next_sector,
     })
 }

@@ -217,7 +217,7 @@ fn producers_share_the_queue_and_every_batch_stays_together() {
             scope.spawn(|| {
                 let mut done = 0;
                 while done < 50 {
-                    // Another producer may be faster: the fence says so and the batch is tried anew.
+                    // Another producer may be faster: the fence says so, the batch is tried anew.
                     match append(&journal, 3, 1) {
                         Ok(_) => done += 1,
                         Err(JournalError::WrongLogNumber { .. }) => {}
@@ -231,6 +231,7 @@ fn producers_share_the_queue_and_every_batch_stays_together() {
     assert_eq!(verify(&journal), 450);
 }
 
+/// J-08.
 #[test]
 fn an_anchor_skips_old_segments_and_must_match() {
     let storage = SimulatedStorage::default();

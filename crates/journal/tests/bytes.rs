@@ -15,6 +15,7 @@ fn recover(storage: &SimulatedStorage) -> Result<(Journal, Recovery), JournalErr
     )
 }
 
+/// J-01.
 #[test]
 fn every_byte_flip_of_a_64_kib_journal_is_refused() {
     let storage = SimulatedStorage::default();
@@ -111,6 +112,7 @@ fn check_torn(storage: &SimulatedStorage, after: &[u8], first: usize, end: usize
     );
 }
 
+/// J-02.
 #[test]
 fn every_subset_of_the_last_groups_sectors_is_cut_or_whole() {
     let (storage, after, first, end) = last_group(12);
@@ -124,6 +126,7 @@ fn every_subset_of_the_last_groups_sectors_is_cut_or_whole() {
     }
 }
 
+/// J-03.
 #[test]
 fn a_hole_before_a_whole_group_is_damage_not_a_torn_tail() {
     let storage = SimulatedStorage::default();
@@ -158,6 +161,7 @@ fn a_hole_before_a_whole_group_is_damage_not_a_torn_tail() {
     assert_eq!(verify(&open(&storage).expect("opens")), 18);
 }
 
+/// J-04.
 #[test]
 fn a_sector_or_group_in_another_place_is_refused() {
     let storage = SimulatedStorage::default();
@@ -177,6 +181,7 @@ fn a_sector_or_group_in_another_place_is_refused() {
     }
 }
 
+/// J-06, J-07.
 #[test]
 fn foreign_missing_and_shortened_segments_are_refused() {
     let storage = SimulatedStorage::default();
@@ -271,7 +276,7 @@ fn an_unknown_version_is_named() {
     );
 }
 
-/// A change of a record whose every checksum was made right again: only the chain tells.
+/// J-04, J-05: a changed record whose every checksum was made right again: only the chain tells.
 #[test]
 fn a_forged_record_breaks_the_chain() {
     let storage = SimulatedStorage::default();
@@ -313,7 +318,11 @@ fn a_forged_record_breaks_the_chain() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     /// Whatever a few damaged bytes are, no record changes and none is lost silently.
     #[test]

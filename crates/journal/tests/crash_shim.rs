@@ -46,11 +46,11 @@ fn run(shim: &Path, example: &Path, directory: &Path, plan: &str) -> Output {
 }
 
 fn last_durable(stderr: &str) -> u64 {
-    let lines = stderr
+    let mut lines = stderr
         .lines()
         .filter_map(|line| line.strip_prefix("durable "));
     lines
-        .last()
+        .next_back()
         .map_or(0, |number| number.parse().expect("a number"))
 }
 
