@@ -43,6 +43,7 @@ class VenueAccount:
         self.visited_time = 0
         self.nonces: list[int] = []
         self.open_orders = OpenOrders()
+        self._encoded_nonces: bytes | None = None
 
     def knows(self, nonce: int) -> bool:
         """Whether the nonce is among the kept ones."""
@@ -54,13 +55,19 @@ class VenueAccount:
         insort(self.nonces, nonce)
         if len(self.nonces) > NONCES_KEPT:
             del self.nonces[0]
+        self._encoded_nonces = None
 
     def encode(self) -> bytes:
         """The account record of formats.md section 8, without its number."""
-        numbers = [self.strict_nonce, self.visited_time, *self.nonces]
-        strict, visited, *nonces = [number.to_bytes(8, "big") for number in numbers]
-        counted = bytes([len(nonces)]) + b"".join(nonces)
-        return strict + bytes([self.empty_slices]) + visited + counted
+        if self._encoded_nonces is None:
+            joined = b"".join([nonce.to_bytes(8, "big") for nonce in self.nonces])
+            self._encoded_nonces = bytes([len(self.nonces)]) + joined
+        return (
+            self.strict_nonce.to_bytes(8, "big")
+            + bytes([self.empty_slices])
+            + self.visited_time.to_bytes(8, "big")
+            + self._encoded_nonces
+        )
 
 
 class VenueState:

@@ -1,0 +1,43 @@
+"""Every rule of the venue machine has a case from each side, and its text."""
+
+from __future__ import annotations
+
+import re
+
+from merkat.spec.rules import all_rules
+from merkat.spec.venue import machine
+from tests.conftest import ROOT
+from tests.unit.spec.venue import (
+    test_rules_of_commands,
+    test_rules_of_matching,
+    test_rules_of_orders,
+    test_rules_of_resting_orders,
+)
+
+DROPPED = {"M-05"}
+"""Ids that the rule book only mentions; an id is never given again."""
+RULE_BOOK = ROOT / "docs" / "spec" / "rules.md"
+
+
+def venue_rules() -> set[str]:
+    assert machine is not None, "importing the machine registers its rules"
+    return {rule.id for rule in all_rules() if rule.id[0] in "COXM"}
+
+
+def test_the_registry_has_the_rules_of_the_rule_book() -> None:
+    written = set(re.findall(r"\b[COXM]-\d\d\b", RULE_BOOK.read_text())) - DROPPED
+    assert venue_rules() == written, "rules.md and the registry differ"
+
+
+def test_every_rule_has_an_accepted_and_a_refused_case() -> None:
+    cased = {
+        case.rule_id
+        for module in (
+            test_rules_of_commands,
+            test_rules_of_orders,
+            test_rules_of_resting_orders,
+        )
+        for case in module.CASES
+    }
+    cased |= {case.rule_id for case in test_rules_of_matching.CASES} | {"M-07"}
+    assert cased == venue_rules(), "rules without a case, or cases without a rule"
