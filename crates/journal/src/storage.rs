@@ -135,6 +135,8 @@ impl StorageFile for DirectoryFile {
     /// Writes zeros instead of reserving: a reserved block is marked as written at its first sync,
     /// which costs a commit of the file system's own journal for every group.
     fn preallocate(&self, length: u64) -> io::Result<()> {
+        // The length first: a limit on the size of files says no before a byte is written.
+        self.0.set_len(length)?;
         let zeros = vec![0; ZERO_BYTES];
         let mut offset = 0;
         while offset < length {
@@ -226,6 +228,6 @@ impl Storage for DirectoryStorage {
 pub fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     )
 }
