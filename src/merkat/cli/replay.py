@@ -96,7 +96,7 @@ def _explain(directory: Path, domain: Domain, log_number: int, as_json: bool) ->
         venue, record = reading.venue_before(log_number)
         explained = explain.explain(venue, log_number, record.time_ns, record.command)
     if as_json:
-        _common.print_json(explained)
+        _common.print_json(explained.to_dict())
     else:
-        print(explain.render(explained))
+        print(explained.text())
     return _common.GOOD

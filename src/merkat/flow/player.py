@@ -121,9 +121,10 @@ class Player:
 
     def _until_digest(self) -> int:
         """Return how many commands may be handed in before digests are due."""
+        bound = self.sequencer.batch_commands_max
         if not self._comparing():
-            return BUFFER_COMMANDS_MAX
-        return max(1, self._next_digest - self.sequencer.log_number)
+            return bound
+        return max(1, min(bound, self._next_digest - self.sequencer.log_number))
 
     def _note_digests(self) -> None:
         if self.comparison is None or self.sequencer.log_number != self._next_digest:
@@ -131,7 +132,9 @@ class Player:
         if self._next_digest <= self.comparison.open_for:
             self._digests[self._next_digest] = self.sequencer.digests()
             self.digests_compared += 1
-        live = self.tally.orders - self.tally.cancelled[1]
+        # About how many orders rest: a trade fills one order, mostly.
+        tally = self.tally
+        live = tally.orders - sum(tally.cancelled.values()) - tally.trades
         self._next_digest += DIGEST_EVERY * (1 + max(0, live) // DIGEST_ORDERS)
 
     def _take(self, released: list[Released]) -> None:

@@ -23,7 +23,9 @@ from merkat.sdk.keys import Domain
 from merkat.sequencer import venue_file
 from merkat.sequencer.admission import Command, Refusal, admit
 
-BATCH_COMMANDS_MAX: Final = 16_384
+BATCH_COMMANDS_MAX: Final = 4_096
+# The journal keeps a batch in one segment: so many bytes of it for each command are always enough.
+SEGMENT_BYTES_A_COMMAND: Final = 1_536
 PENDING_BATCHES_MAX: Final = 64
 SEGMENT_BYTES: Final = 64 << 20
 READ_BYTES: Final = 4 << 20
@@ -75,12 +77,14 @@ class Sequencer:
         engine: _core.Engine,
         secret: bytes,
         snapshot_every: int,
+        batch_commands_max: int,
     ) -> None:
         self.domain = domain
         self.journal = journal
         self.engine = engine
         self.address = _core.address_of(secret)
         self.snapshot_every = snapshot_every
+        self.batch_commands_max = batch_commands_max
         self.pipeline_s = 0.0
         self.snapshots = 0
         self._secret = secret
@@ -108,7 +112,8 @@ class Sequencer:
             )
         venue_file.write(directory, domain)
         journal = _core.Journal(str(directory), domain.salt, segment_bytes)
-        return cls(domain, journal, _core.Engine(*domain.parts), secret, snapshot_every)
+        engine = _core.Engine(*domain.parts)
+        return cls(domain, journal, engine, secret, snapshot_every, batch_bound(segment_bytes))
 
     @classmethod
     def resume(
@@ -122,7 +127,7 @@ class Sequencer:
         domain = venue_file.read(directory)
         journal = _core.Journal(str(directory), domain.salt, segment_bytes)
         engine, _ = rebuild(domain, directory, journal)
-        return cls(domain, journal, engine, secret, snapshot_every)
+        return cls(domain, journal, engine, secret, snapshot_every, batch_bound(segment_bytes))
 
     @property
     def log_number(self) -> int:
@@ -135,8 +140,10 @@ class Sequencer:
         The rest is appended to the journal and applied; its answers come from `release`. Times
         must not go back: the sequencer's clock gives them.
         """
-        if len(submitted) > BATCH_COMMANDS_MAX:
-            raise ValueError(f"a batch holds at most {BATCH_COMMANDS_MAX}, got {len(submitted)}")
+        if len(submitted) > self.batch_commands_max:
+            raise ValueError(
+                f"a batch holds at most {self.batch_commands_max} commands, got {len(submitted)}"
+            )
         for entry in submitted:
             if entry.time_ns < self._time_ns:
                 raise ValueError(f"time goes back from {self._time_ns} to {entry.time_ns} ns")
@@ -219,6 +226,11 @@ class Sequencer:
         if self._log_number:
             self.journal.wait_durable(self._log_number)
         self.journal.close()
+
+
+def batch_bound(segment_bytes: int) -> int:
+    """Return how many commands a batch may hold with segments of this size."""
+    return max(1, min(BATCH_COMMANDS_MAX, segment_bytes // SEGMENT_BYTES_A_COMMAND))
 
 
 def rebuild(

@@ -52,6 +52,9 @@ class SymbolBook:
         self._prices: tuple[list[int], list[int]] = ([], [])
         self._entries = 0
         self.live = LiveOrders()
+        self.trades = 0
+        self.quantity = 0
+        self.notional = 0
 
     def best(self, side: int) -> int | None:
         """Return the best price of a side, None where it is empty."""
@@ -93,6 +96,9 @@ class SymbolBook:
             size = min(remaining, maker[2])
             remaining -= size
             maker[2] -= size
+            self.trades += 1
+            self.quantity += size
+            self.notional += size * best
             if maker[2] == 0:
                 del self.orders[identifier]
                 self.live.remove(identifier)

@@ -1,0 +1,1 @@
+"""Benchmarks: each figure with a control probe measured in the same run."""
