@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from merkat.spec.orders import Order
 from merkat.spec.values import HOUR_NS
+from merkat.spec.venue.events import Deposited
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
 from tests.support.venue_builder import CONFIG, SECOND_NS, TICK, Market, Trader, coins, usd
@@ -20,11 +21,11 @@ CASH = (usd(40), usd(70), usd(150), usd(1_000), usd(20))
 
 accounts = st.integers(0, len(NAMES) - 1)
 sides = st.integers(0, 1)
-offsets = st.integers(-32, 32)
+offsets = st.one_of(st.integers(-6, 6), st.integers(-32, 32))
 sizes = st.integers(1, 40)
 listings = st.integers(1, 3)
 flags = st.sampled_from([0, 0, 0, 1, 2, 5])
-moves = st.integers(-60, 60)
+moves = st.one_of(st.integers(-8, 8), st.integers(-60, 60))
 picks = st.integers(0, 10**6)
 
 
@@ -107,7 +108,7 @@ class VenueMachine(RuleBasedStateMachine):
     def deposit(self, who: int, amount: int) -> None:
         trader = self.traders[who]
         opened = self.market.deposit(trader, usd(amount))
-        (credited,) = [event for event in opened.events if hasattr(event, "opened")]
+        (credited,) = opened.of(Deposited)
         self.traders[who] = Trader(credited.account, trader.wallet)
 
     @rule(amount=st.integers(1, 30), group=st.integers(0, 1))
