@@ -10,18 +10,17 @@ Every method makes a complete signed command, applies it and gives back a `Reply
 micro-ops are decoded. Named arguments replace single fields, so a refused case is its accepted case
 with one thing changed; `make_*` only builds the command.
 
-Signatures: `FakeKeys` (the default) puts digest and signer's address into the 65 bytes, so that
-"recovering" is a comparison: thousands of times faster than the curve, and still wrong for another
-digest. It is no signature scheme. `CurveKeys` signs and recovers for real.
+Signatures: tests/support/keys.py. The default is `FakeKeys`, fast and no signature scheme;
+`Market(CurveKeys())` signs and recovers for real.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from merkat.spec import messages, secp256k1, typed_data
+from merkat.spec import messages, typed_data
 from merkat.spec.messages import NodeSignature, Signatures, Vector
 from merkat.spec.orders import Order
 from merkat.spec.rules import all_rules
@@ -33,6 +32,7 @@ from merkat.spec.values import FLAGS_IMMEDIATE, HOUR_NS, IMMEDIATE_BIT, MINUTE_N
 from merkat.spec.venue.events import CommandRefused, Event, decode_event
 from merkat.spec.venue.machine import Output, Venue
 from merkat.spec.venue.state import WATERFALL_LIMIT
+from tests.support.keys import FakeKeys, Keys, Wallet
 
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01 00:00 UTC
 SECOND_NS = 1_000_000_000
@@ -83,56 +83,6 @@ def usd(amount: float) -> int:
 def coins(amount: float) -> int:
     """A size in base units of the default listing."""
     return round(amount * COIN)
-
-
-@dataclass(frozen=True)
-class Wallet:
-    """A key pair made from a name; worth nothing."""
-
-    name: str
-    secret: bytes
-    address: bytes
-
-
-class Keys(Protocol):
-    """A way to sign and to recover that fit together."""
-
-    def wallet(self, name: str) -> Wallet:
-        """The wallet of that name."""
-
-    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        """65 bytes."""
-
-    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
-        """The signer's address, None for bytes that are no signature."""
-
-
-class FakeKeys:
-    """Signatures that carry their signer: digest ‖ address ‖ zeros. For speed only."""
-
-    def wallet(self, name: str) -> Wallet:
-        secret = keccak256(b"merkat tests: " + name.encode())
-        return Wallet(name, secret, keccak256(secret)[:20])
-
-    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        return digest + wallet.address + bytes(13)
-
-    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
-        return signature[32:52] if signature[:32] == digest else None
-
-
-class CurveKeys:
-    """The specification's own secp256k1: slow."""
-
-    def wallet(self, name: str) -> Wallet:
-        secret = keccak256(b"merkat tests: " + name.encode())
-        return Wallet(name, secret, secp256k1.address(secret))
-
-    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        return secp256k1.sign(digest, wallet.secret)
-
-    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
-        return secp256k1.recover(digest, signature)
 
 
 @dataclass(frozen=True)

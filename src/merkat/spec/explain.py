@@ -73,21 +73,26 @@ class Explanation:
 
     def text(self) -> str:
         """The explanation for reading, a few lines a section."""
-        lines = [f"command {self.log_number} at {self.time_ns} ns", _line(self.command)]
-        lines.append(f"signer: {json.dumps(self.signer)}")
-        lines.append("rules:")
-        lines += [
-            f"  {rule['id']} {'holds' if rule['held'] else 'FAILS'}: {rule['text']}"
-            for rule in self.rules
-        ]
-        for title, records in (("events", self.events), ("micro-ops", self.micro_ops)):
-            lines.append(f"{title}:" if records else f"{title}: none")
-            lines += [f"  {_line(record)}" for record in records]
-        lines.append("changes:" if self.changes else "changes: none")
-        for leaf, figures in self.changes.items():
-            lines.append(f"  {leaf}")
-            lines += [f"    {name}: {old} -> {new}" for name, (old, new) in figures.items()]
-        return "\n".join(lines)
+        return render(self.to_dict())
+
+
+def render(told: dict[str, Any]) -> str:
+    """Return the text of an explanation that `Explanation.to_dict` gave (or JSON kept)."""
+    lines = [f"command {told['log_number']} at {told['time_ns']} ns", _line(told["command"])]
+    lines.append(f"signer: {json.dumps(told['signer'])}")
+    lines.append("rules:")
+    lines += [
+        f"  {rule['id']} {'holds' if rule['held'] else 'FAILS'}: {rule['text']}"
+        for rule in told["rules"]
+    ]
+    for title, records in (("events", told["events"]), ("micro-ops", told["micro_ops"])):
+        lines.append(f"{title}:" if records else f"{title}: none")
+        lines += [f"  {_line(record)}" for record in records]
+    lines.append("changes:" if told["changes"] else "changes: none")
+    for leaf, figures in told["changes"].items():
+        lines.append(f"  {leaf}")
+        lines += [f"    {name}: {old} -> {new}" for name, (old, new) in figures.items()]
+    return "\n".join(lines)
 
 
 def explain(venue_before: Venue, log_number: int, time_ns: int, command: bytes) -> Explanation:

@@ -135,7 +135,7 @@ class Book:
         for side, queue in enumerate(self.sides):
             encoded = self._encoded[side]
             if encoded is None:
-                orders = b"".join([resting.encode() for resting in queue])
+                orders = b"".join(map(RestingOrder.encode, queue))
                 encoded = len(queue).to_bytes(4, "big") + orders
                 self._encoded[side] = encoded
             parts.append(encoded)

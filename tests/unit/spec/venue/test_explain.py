@@ -6,7 +6,7 @@ import json
 
 from merkat.spec import messages
 from merkat.spec.codec import layout
-from merkat.spec.explain import describe_op, explain
+from merkat.spec.explain import describe_op, explain, render
 from merkat.spec.values import BUY, SELL
 from merkat.spec.venue import events
 from merkat.spec.venue.events import EVENTS, decode_event, describe_event
@@ -78,7 +78,7 @@ def test_every_command_of_a_busy_log_can_be_explained() -> None:
     for log_number, time_ns, command in market.commands:
         told = explain(replay.venue, log_number, time_ns, command)
         json.dumps(told.to_dict())
-        assert told.text()
+        assert render(json.loads(json.dumps(told.to_dict()))) == told.text()
         kinds |= {event["event"] for event in told.events}
         output = replay.venue.apply(log_number, time_ns, command)
         assert [describe_op(op) for op in output.micro_ops] == told.micro_ops

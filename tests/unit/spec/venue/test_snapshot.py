@@ -9,7 +9,8 @@ from merkat.spec.values import BUY, HOUR_NS, SELL, keccak256
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
 from merkat.spec.venue.snapshot import encode_venue_part
-from tests.support.venue_builder import CONFIG, CurveKeys, Market, coins, usd
+from tests.support.keys import CurveKeys
+from tests.support.venue_builder import CONFIG, Market, coins, usd
 
 
 def busy_market() -> Market:

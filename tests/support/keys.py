@@ -1,0 +1,64 @@
+"""Ways to sign in tests.
+
+`FakeKeys` puts digest and signer's address into the 65 bytes, so that
+"recovering" is a comparison: thousands of times faster than the curve, and still wrong for another
+digest. It is no signature scheme. `CurveKeys` signs and recovers for real.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from merkat.spec import secp256k1
+from merkat.spec.values import keccak256
+
+
+@dataclass(frozen=True)
+class Wallet:
+    """A key pair made from a name; worth nothing."""
+
+    name: str
+    secret: bytes
+    address: bytes
+
+
+class Keys(Protocol):
+    """A way to sign and to recover that fit together."""
+
+    def wallet(self, name: str) -> Wallet:
+        """The wallet of that name."""
+
+    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
+        """65 bytes."""
+
+    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
+        """The signer's address, None for bytes that are no signature."""
+
+
+class FakeKeys:
+    """Signatures that carry their signer: digest ‖ address ‖ zeros. For speed only."""
+
+    def wallet(self, name: str) -> Wallet:
+        secret = keccak256(b"merkat tests: " + name.encode())
+        return Wallet(name, secret, keccak256(secret)[:20])
+
+    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
+        return digest + wallet.address + bytes(13)
+
+    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
+        return signature[32:52] if signature[:32] == digest else None
+
+
+class CurveKeys:
+    """The specification's own secp256k1: slow."""
+
+    def wallet(self, name: str) -> Wallet:
+        secret = keccak256(b"merkat tests: " + name.encode())
+        return Wallet(name, secret, secp256k1.address(secret))
+
+    def sign(self, digest: bytes, wallet: Wallet) -> bytes:
+        return secp256k1.sign(digest, wallet.secret)
+
+    def recover(self, digest: bytes, signature: bytes) -> bytes | None:
+        return secp256k1.recover(digest, signature)
