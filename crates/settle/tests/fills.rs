@@ -311,3 +311,51 @@ fn f13_bound_f15_margin() {
     order.listing = 2;
     cheap.refused(open_op(order), code::P04_OPEN_SIZE, field::SIZE);
 }
+
+#[test]
+fn f11_position_limit_f12_eight_groups() {
+    let mut world = World::new();
+    for group in 1..9 {
+        let item = common::group_item(group, 2, &common::NODES, common::DEFAULTS);
+        world.ok(0, MicroOp::Inbox(item));
+        world.ok(
+            0,
+            MicroOp::Inbox(list_item(1, group, 8, [10_000, 1_000_000, 0, 0])),
+        );
+    }
+    let delta = SECOND;
+    for group in 0..9 {
+        let mut vector = world.vector(world.time() + delta * u64::from(group == 0), P, 0, 0);
+        (vector.group, vector.number, vector.previous) = (group, 1, [0; 31]);
+        let op = MicroOp::Epoch(world.epoch(vector));
+        world.ok(if group == 0 { delta } else { 0 }, op);
+    }
+    let mut last = None;
+    for listing in 1..10 {
+        let (mut buy, mut sell) = (world.order(1, 0, P, COIN), world.order(2, 1, P, COIN));
+        (buy.listing, sell.listing) = (listing, listing);
+        let (maker, taker) = (world.open(buy), world.open(sell));
+        let slot = listing as u16 - 1;
+        let fill = Fill {
+            maker_slot: slot,
+            taker_slot: slot,
+            ..world.fill_op(maker, taker, P, COIN)
+        };
+        if listing == 9 {
+            last = Some(fill);
+        } else {
+            world.ok(0, MicroOp::Fill(fill));
+        }
+    }
+    let ninth = last.expect("the ninth fill");
+    refused(&world, ninth, code::F12_FILL_GROUPS, field::GROUP);
+    let limits = common::item(5, 1, |bytes| {
+        use merkat_values::codec::Writer;
+        bytes.put_u16(8);
+        bytes.put_u32(1);
+        bytes.put_u32(1);
+        bytes.put_u64(1);
+    });
+    world.ok(0, MicroOp::Inbox(limits));
+    refused(&world, ninth, code::F11_FILL_SLOT, field::SLOT);
+}

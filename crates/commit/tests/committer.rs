@@ -1,0 +1,143 @@
+//! The root that follows each step is the root of the leaves alone.
+#![allow(missing_docs)]
+
+#[path = "../../settle/tests/common/mod.rs"]
+mod world;
+
+use merkat_commit::{
+    Committer, SparseTree, ZERO_HASH, leaf_hash, narrow, positions_root, state_root,
+};
+use merkat_settle::{MicroOp, State};
+use proptest::prelude::*;
+use world::{HOUR, SECOND, USD, World, open_op};
+
+const COIN: i64 = 100_000_000;
+
+fn leaf(words: &[[u8; 32]]) -> [u8; 32] {
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| narrow(*word).expect("31 bytes"))
+        .collect();
+    leaf_hash(&words)
+}
+
+/// The root by its definition, from the leaves.
+fn naive(state: &State) -> [u8; 32] {
+    let mut accounts = SparseTree::new(28);
+    for (number, account) in state.accounts().iter() {
+        let word = |word: [u8; 32]| narrow(word).expect("31 bytes");
+        let held: Vec<_> = account
+            .positions
+            .iter()
+            .map(|p| (p.slot, word(p.word())))
+            .collect();
+        let mut words = account.words().to_vec();
+        let mut cut = [0; 32];
+        cut[1..].copy_from_slice(&positions_root(&held)[..31]);
+        words.push(cut);
+        accounts.set(u128::from(number), leaf(&words));
+    }
+    let mut orders = SparseTree::new(92);
+    for (key, order) in state.orders().sorted() {
+        orders.set(key.value(), leaf(&order.words()));
+    }
+    let mut instruments = SparseTree::new(32);
+    for (listing, instrument) in state.instruments().iter() {
+        instruments.set(u128::from(listing), leaf(&instrument.words()));
+    }
+    let mut groups = SparseTree::new(16);
+    for (number, group) in (0..).zip(state.groups()) {
+        groups.set(number, leaf(&group.words()));
+    }
+    let globals = leaf(&state.globals().words());
+    let (accounts, orders) = (accounts.root(), orders.root());
+    state_root(&[
+        accounts,
+        orders,
+        ZERO_HASH,
+        instruments.root(),
+        groups.root(),
+        globals,
+    ])
+}
+
+fn hex(hash: [u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_root_of_genesis_is_fixed() {
+    let mut state = State::genesis();
+    let root = Committer::new().root(&mut state);
+    assert_eq!(root, naive(&state), "by definition");
+    assert_eq!(
+        hex(root),
+        GENESIS_ROOT,
+        "a changed format must be a decision"
+    );
+}
+
+const GENESIS_ROOT: &str = "54ed1ae38f36d16dc95b119bd75f38cbea49b62695752eebe76a2f7356dda822";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_root_follows_every_step(steps in prop::collection::vec((0..6_u8, 1..5_u32, 1..5_u32, 1..90_i64), 1..60)) {
+        let mut world = World::priced();
+        let mut committer = Committer::new();
+        let mut before = [0; 32];
+        for (kind, account, other, amount) in steps {
+            let price = world.state.quote(1).map_or(100 * USD, |quote| quote.mark) / USD * USD;
+            let order = world.order(account, 0, price, amount * COIN);
+            match kind {
+                0 => drop(world.price(SECOND, (amount + 80) * USD, 0, 0)),
+                1 => drop(world.apply(0, &open_op(order))),
+                2 => {
+                    let sell = world.order(other, 1, price, amount * COIN);
+                    let _ = world.apply(0, &open_op(order));
+                    let _ = world.apply(0, &open_op(sell));
+                    let keys = order.key().zip(sell.key());
+                    let (maker, taker) = keys.expect("keys");
+                    let fill = world.fill_op(maker, taker, price, amount * COIN);
+                    let _ = world.apply(0, &MicroOp::Fill(fill));
+                }
+                3 => {
+                    let hour = world.state.hour() as u32 - 200;
+                    let mut renewal = order;
+                    (renewal.renews_hour, renewal.renews_counter) = (hour, 1);
+                    let _ = world.apply(0, &open_op(renewal));
+                }
+                4 => {
+                    let first = world.state.orders().hours().next().unwrap_or(0);
+                    let _ = world.apply(HOUR, &MicroOp::DropHour(first));
+                }
+                _ => drop(world.apply(0, &world::floor_op(account, amount as u64))),
+            }
+            let root = committer.root(&mut world.state);
+            prop_assert_eq!(root, naive(&world.state), "after a step of kind {}", kind);
+            prop_assert_ne!(root, before, "time, log number or cursor moved: so does the root");
+            before = root;
+        }
+        let mut read = State::decode_alone(&world.state.encode()).expect("a snapshot");
+        prop_assert_eq!(Committer::new().root(&mut read), before, "rebuilt from a snapshot");
+    }
+}
+
+#[test]
+fn a_number_beyond_a_gap_costs_no_memory_between() {
+    let mut world = World::new();
+    let mut bytes = world.state.encode();
+    let next_account = 4 + 64 - 10;
+    bytes[next_account..next_account + 4].copy_from_slice(&((1_u32 << 28) - 1).to_be_bytes());
+    world.state = State::decode_alone(&bytes).expect("a gap may be");
+    let mut committer = Committer::new();
+    committer.root(&mut world.state);
+    let deposit = world::deposit_item(0, world::owner(9), 0, 5_000_000);
+    world.ok(0, MicroOp::Inbox(deposit));
+    assert_eq!(
+        committer.root(&mut world.state),
+        naive(&world.state),
+        "the last account"
+    );
+}
