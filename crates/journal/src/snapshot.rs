@@ -169,15 +169,17 @@ fn remove_older(storage: &dyn Storage) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// The newest snapshot that is whole; damaged newer ones are reported beside it.
+/// The newest snapshot that is whole and not above `up_to` (a log number); damaged newer ones are
+/// reported beside it.
 ///
 /// # Errors
 /// `OtherVenue` if a snapshot has another salt, `Io`.
 pub fn newest_snapshot(
     directory: &Path,
     venue_salt: &Hash,
+    up_to: u64,
 ) -> Result<SnapshotSearch, JournalError> {
-    newest_snapshot_on(&open_directory(directory)?, venue_salt)
+    newest_snapshot_on(&open_directory(directory)?, venue_salt, up_to)
 }
 
 /// Like `newest_snapshot`, on any storage.
@@ -187,9 +189,14 @@ pub fn newest_snapshot(
 pub fn newest_snapshot_on(
     storage: &dyn Storage,
     venue_salt: &Hash,
+    up_to: u64,
 ) -> Result<SnapshotSearch, JournalError> {
     let mut refused = Vec::new();
-    for number in list(storage)?.0 {
+    for number in list(storage)?
+        .0
+        .into_iter()
+        .filter(|&number| number <= up_to)
+    {
         match read_snapshot(storage, number) {
             Ok(snapshot) if snapshot.meta.venue_salt != *venue_salt => {
                 return Err(JournalError::OtherVenue {

@@ -76,8 +76,8 @@ fn check_after(disk: &SimulatedStorage, told: &Acknowledged, context: &str) {
         "{context}: {found} records, {} tried",
         told.attempted
     );
-    let search =
-        newest_snapshot_on(disk, &SALT).unwrap_or_else(|error| panic!("{context}: {error}"));
+    let search = newest_snapshot_on(disk, &SALT, u64::MAX)
+        .unwrap_or_else(|error| panic!("{context}: {error}"));
     assert!(
         search.refused.is_empty(),
         "{context}: a damaged snapshot {:?}",

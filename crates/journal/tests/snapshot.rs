@@ -21,7 +21,8 @@ fn meta(log_number: u64) -> SnapshotMeta {
 #[test]
 fn the_newest_is_found_and_two_are_kept() {
     let storage = SimulatedStorage::default();
-    let search = newest_snapshot_on(&storage, &SALT).expect("an empty directory is no error");
+    let search =
+        newest_snapshot_on(&storage, &SALT, u64::MAX).expect("an empty directory is no error");
     assert!(
         search.newest.is_none() && search.refused.is_empty(),
         "nothing is there"
@@ -36,12 +37,12 @@ fn the_newest_is_found_and_two_are_kept() {
         [snapshot_name(20), snapshot_name(30)],
         "the newest two, nothing unfinished"
     );
-    let newest = newest_snapshot_on(&storage, &SALT)
+    let newest = newest_snapshot_on(&storage, &SALT, u64::MAX)
         .expect("reads")
         .newest
         .expect("there");
     assert_eq!((newest.meta, newest.payload), (meta(30), vec![30; 1000]));
-    let other = newest_snapshot_on(&storage, &[0; 32]).expect_err("another venue");
+    let other = newest_snapshot_on(&storage, &[0; 32], u64::MAX).expect_err("another venue");
     assert!(matches!(other, JournalError::OtherVenue { .. }), "{other}");
 }
 
@@ -55,7 +56,7 @@ fn every_byte_flip_and_every_truncation_falls_back_to_the_one_before() {
     let whole = storage.contents(&name);
     let check = |bytes: Vec<u8>, what: &str| {
         storage.set(&name, bytes);
-        let search = newest_snapshot_on(&storage, &SALT).expect("searches");
+        let search = newest_snapshot_on(&storage, &SALT, u64::MAX).expect("searches");
         assert_eq!(
             search.refused.len(),
             1,
@@ -74,6 +75,6 @@ fn every_byte_flip_and_every_truncation_falls_back_to_the_one_before() {
         check(whole[..at].to_vec(), &format!("cut at {at}"));
     }
     storage.set(&name, whole);
-    let search = newest_snapshot_on(&storage, &SALT).expect("searches");
+    let search = newest_snapshot_on(&storage, &SALT, u64::MAX).expect("searches");
     assert_eq!(search.newest.expect("there").meta, meta(20), "whole again");
 }

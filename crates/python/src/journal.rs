@@ -15,7 +15,12 @@ use pyo3::types::PyBytes;
 
 use crate::framing::{Record, fixed, push_record, records, value_error};
 
-create_exception!(_core, JournalError, PyOSError, "The journal refuses an operation or is damaged.");
+create_exception!(
+    _core,
+    JournalError,
+    PyOSError,
+    "The journal refuses an operation or is damaged."
+);
 
 fn journal_error(error: FilesError) -> PyErr {
     JournalError::new_err(error.to_string())
@@ -65,11 +70,24 @@ impl Journal {
     #[new]
     fn new(py: Python<'_>, directory: PathBuf, salt: &[u8], segment_bytes: u64) -> PyResult<Self> {
         let salt = fixed::<32>("salt", salt)?;
-        let options = Options { segment_bytes, ..Options::default() };
+        let default = Options::default();
+        // A group lies in one segment: small segments take small groups, and so small batches.
+        let half = usize::try_from(segment_bytes / 2).unwrap_or(usize::MAX);
+        let group_bytes_max = default.group_bytes_max.min(half);
+        let options = Options {
+            segment_bytes,
+            group_bytes_max,
+            ..default
+        };
         let identity = Identity { venue_salt: salt };
         let opened = py.detach(|| Files::open(&directory, identity, options));
         let (files, recovery) = opened.map_err(journal_error)?;
-        Ok(Self { files: Some(files), directory, salt, recovery })
+        Ok(Self {
+            files: Some(files),
+            directory,
+            salt,
+            recovery,
+        })
     }
 
     /// Appends a batch, whose first log number must be `expected_first`; returns command hash and journal hash of each.
@@ -88,7 +106,10 @@ impl Journal {
         }
         let new: Vec<_> = found
             .iter()
-            .map(|record| NewRecord { time_ns: record.time_ns, command: record.command })
+            .map(|record| NewRecord {
+                time_ns: record.time_ns,
+                command: record.command,
+            })
             .collect();
         let (files, epoch) = (self.files()?, self.recovery.epoch);
         let mut hashes = Vec::with_capacity(new.len());
@@ -104,7 +125,8 @@ impl Journal {
     /// Returns when the record survives a crash.
     fn wait_durable(&self, py: Python<'_>, log_number: u64) -> PyResult<()> {
         let files = self.files()?;
-        py.detach(|| files.wait_durable(log_number)).map_err(journal_error)
+        py.detach(|| files.wait_durable(log_number))
+            .map_err(journal_error)
     }
 
     /// The newest record that survives a crash.
@@ -145,7 +167,9 @@ impl Journal {
             let mut engine = engine.map_err(|error| value_error(error.to_string()))?;
             if engine.log_number() != log_number {
                 let found = engine.log_number();
-                return Err(value_error(format!("the snapshot is of {found}, not of {log_number}")));
+                return Err(value_error(format!(
+                    "the snapshot is of {found}, not of {log_number}"
+                )));
             }
             let meta = SnapshotMeta {
                 venue_salt: self.salt,
@@ -183,10 +207,16 @@ pub fn newest_snapshot<'py>(
     up_to: u64,
 ) -> PyResult<Option<FoundSnapshot<'py>>> {
     let salt = fixed::<32>("salt", salt)?;
-    let found = py.detach(|| search(&directory, &salt, up_to)).map_err(journal_error)?;
+    let found = py
+        .detach(|| search(&directory, &salt, up_to))
+        .map_err(journal_error)?;
     Ok(found.map(|snapshot| {
         let hash = PyBytes::new(py, &snapshot.meta.journal_hash);
-        (snapshot.meta.log_number, hash, PyBytes::new(py, &snapshot.payload))
+        (
+            snapshot.meta.log_number,
+            hash,
+            PyBytes::new(py, &snapshot.payload),
+        )
     }))
 }
 
@@ -195,8 +225,7 @@ fn search(
     salt: &[u8; 32],
     up_to: u64,
 ) -> Result<Option<merkat_journal::Snapshot>, FilesError> {
-    let search = merkat_journal::newest_snapshot(directory, salt)?;
-    Ok(search.newest.filter(|snapshot| snapshot.meta.log_number <= up_to))
+    Ok(merkat_journal::newest_snapshot(directory, salt, up_to)?.newest)
 }
 
 /// Command hash and journal hash of each record of a batch that follows the record of `journal_hash`.
