@@ -14,6 +14,7 @@ from merkat.bench.figure import Figure, timed
 from merkat.bench.workload import Workload, named_signer
 from merkat.flow.player import DIGEST_EVERY
 from merkat.sdk.keys import derive_secret
+from merkat.sdk.layouts import split_outputs
 from merkat.sequencer.pipeline import cut_after
 from merkat.sequencer.reading import split_batch
 from merkat.spec.typed_data import Config
@@ -84,11 +85,15 @@ def engine_and_specification(sizes: Sizes) -> list[Figure]:
                 venue.state_root()
                 venue.venue_digest()
 
+    outputs: list[bytes] = []
+
     def engine_run() -> None:
         for batch, signers in batches:
-            engine.apply(batch, signers)
+            outputs.append(engine.apply(batch, signers))
 
     engine_s = timed(engine_run)
+    refused = _refused(outputs)
+    assert refused * 10 < sizes.engine_commands, f"{refused} commands refused: the figure is void"
     engine.state_root()
     specification_s = timed(specification)
     hashes = 200_000
@@ -115,6 +120,15 @@ def engine_and_specification(sizes: Sizes) -> list[Figure]:
             SPECIFICATION_GOAL,
         ),
     ]
+
+
+def _refused(outputs: list[bytes]) -> int:
+    """Return how many commands were refused: the only event then, framed in six bytes."""
+    return sum(
+        output[8:12] == b"\0\0\0\x06" and output[14] == 1
+        for batch in outputs
+        for _, output in split_outputs(batch)
+    )
 
 
 def journal(sizes: Sizes) -> Figure:

@@ -47,6 +47,12 @@ class Workload:
         address = self.wallets.addresses[account - 1]
         return command[: -commands.SIGNATURE_BYTES] + named(address), b"\x01" + address
 
+    def _open_position(self, account: int, listing: int, side: int) -> tuple[bytes, bytes]:
+        """Return an order of one size at one price, which the account beside it takes whole."""
+        nonce = self.wallets.nonce(account, self.time_ns)
+        command = commands.place(account, listing, side, 0, INDEX, 5, 0, EXPIRY_NS, nonce)
+        return self._entry(account, command)
+
     def _place(self, account: int, listing: int, side: int, price: int, flags: int = 0) -> bytes:
         size = self.random.randint(1, 9)
         nonce = self.wallets.nonce(account, self.time_ns)
@@ -69,10 +75,8 @@ class Workload:
         entries.append(self._epoch())
         for listing in range(1, POSITIONS + 1):
             for buyer in range(1, self.accounts, 2):
-                for account, side in ((buyer, 0), (buyer + 1, 1)):
-                    command = self._place(account, listing, side, INDEX, flags=0)
-                    self.resting[account].pop()
-                    entries.append(self._entry(account, command))
+                entries.append(self._open_position(buyer, listing, 0))
+                entries.append(self._open_position(buyer + 1, listing, 1))
         for number in range(ORDERS):
             for account in range(1, self.accounts + 1):
                 side = number % 2

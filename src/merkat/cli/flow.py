@@ -61,7 +61,7 @@ def command(
     segment_bytes
         Size of a segment of the journal.
     snapshot_every
-        Commands between snapshots; 0 takes one whenever the journal has doubled.
+        Commands between snapshots; 0 takes one whenever the journal has grown by half.
     json
         Print one JSON object as the last line.
     """

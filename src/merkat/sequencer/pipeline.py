@@ -24,8 +24,8 @@ from merkat.sequencer import venue_file
 from merkat.sequencer.admission import Command, Refusal, admit
 
 BATCH_COMMANDS_MAX: Final = 4_096
-# The journal keeps a batch in one segment: so many bytes of it for each command are always enough.
-SEGMENT_BYTES_A_COMMAND: Final = 1_536
+# The journal keeps a batch within half a segment: so many bytes of one for each command are enough.
+SEGMENT_BYTES_A_COMMAND: Final = 2_560
 PENDING_BATCHES_MAX: Final = 64
 SEGMENT_BYTES: Final = 64 << 20
 READ_BYTES: Final = 4 << 20
@@ -210,12 +210,12 @@ class Sequencer:
     def _snapshot_after(self, log_number: int) -> int:
         """Return the log number of the next snapshot.
 
-        A snapshot's cost grows with the state, so without a fixed distance they come at twice the
-        log number each: as much journal as state, and few of them.
+        A snapshot's cost grows with the state, so without a fixed distance each comes when the log
+        has grown by half: few of them, and at most a third of the log behind the newest.
         """
         if self.snapshot_every:
             return log_number + self.snapshot_every
-        return max(FIRST_SNAPSHOT, 2 * log_number)
+        return max(FIRST_SNAPSHOT, log_number * 3 // 2)
 
     def digests(self) -> Digests:
         """Return both digests after the last command that was submitted."""
