@@ -14,6 +14,9 @@ __version__: str
 class JournalError(OSError):
     """The journal refuses an operation, or is damaged; the text says what to do."""
 
+class JournalRefusedError(JournalError):
+    """Files that this venue cannot take: damaged, or of another venue, version or journal."""
+
 @final
 class Engine:
     """The venue machine, a single writer."""

@@ -22,8 +22,24 @@ create_exception!(
     "The journal refuses an operation or is damaged."
 );
 
+create_exception!(
+    _core,
+    JournalRefusedError,
+    JournalError,
+    "Files that this venue cannot take: damaged, or of another venue, version or journal."
+);
+
 fn journal_error(error: FilesError) -> PyErr {
-    JournalError::new_err(error.to_string())
+    let message = error.to_string();
+    match error {
+        FilesError::Damaged { .. }
+        | FilesError::OtherVenue { .. }
+        | FilesError::UnknownVersion { .. }
+        | FilesError::MissingSegment { .. }
+        | FilesError::ForeignFile { .. }
+        | FilesError::AnchorMismatch { .. } => JournalRefusedError::new_err(message),
+        _ => JournalError::new_err(message),
+    }
 }
 
 fn push_hashes(out: &mut Vec<u8>, command_hash: &[u8; 32], journal_hash: &[u8; 32]) {

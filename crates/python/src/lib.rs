@@ -14,7 +14,9 @@ mod _core {
     use super::*;
 
     #[pymodule_export]
-    use super::journal::{Journal, JournalError, chain_hashes, newest_snapshot};
+    use super::journal::{
+        Journal, JournalError, JournalRefusedError, chain_hashes, newest_snapshot,
+    };
     #[pymodule_export]
     use super::machines::{Book, Engine};
     #[pymodule_export]
