@@ -37,7 +37,11 @@ fn venue_with(accounts: u32) -> Venue {
         for number in 0..ORDERS {
             let side = if number % 2 == 0 { BUY } else { SELL };
             let distance = 200 + number * 10 + i64::from(account % 7);
-            let usd = if side == BUY { 100_000 - distance } else { 100_000 + distance };
+            let usd = if side == BUY {
+                100_000 - distance
+            } else {
+                100_000 + distance
+            };
             let mut order = venue.order(account, side, usd, LOT);
             order.listing = 1 + (number as u32) % LISTINGS;
             venue.place(&order);
@@ -51,7 +55,9 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
     let (mut state, mut commands) = (1u64, Vec::with_capacity(count));
     let mut placed = VecDeque::new();
     let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     while commands.len() < count {
@@ -67,7 +73,9 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
         commands.push((command, owner_of(account)));
         placed.push_back(order);
         if placed.len() > 100 {
-            let old = placed.pop_front().expect("the queue has more than a hundred");
+            let old = placed
+                .pop_front()
+                .expect("the queue has more than a hundred");
             let mut cancel = vec![1, 4];
             cancel.put_u32(old.account);
             cancel.put_u32((old.expiry_ns / common::HOUR_NS) as u32);
@@ -81,7 +89,9 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter_map(|text| text.parse::<u32>().ok());
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter_map(|text| text.parse::<u32>().ok());
     let accounts = arguments.next().unwrap_or(1_000);
     let count = arguments.next().unwrap_or(200_000) as usize;
     let mut venue = venue_with(accounts);

@@ -27,7 +27,15 @@ pub struct ListingOrders {
 impl ListingOrders {
     /// No orders in `listing`.
     pub fn new(listing: u32) -> Self {
-        Self { listing, count: 0, first: NONE, buys: 0, sells: 0, terms: 0, terms_version: 0 }
+        Self {
+            listing,
+            count: 0,
+            first: NONE,
+            buys: 0,
+            sells: 0,
+            terms: 0,
+            terms_version: 0,
+        }
     }
 
     /// What is left of the orders of a side.
@@ -66,19 +74,25 @@ impl VenueAccount {
     /// The orders in a listing.
     #[inline]
     pub fn listing(&self, listing: u32) -> Option<&ListingOrders> {
-        self.listings.iter().find(|orders| orders.listing == listing)
+        self.listings
+            .iter()
+            .find(|orders| orders.listing == listing)
     }
 
     /// See `listing`.
     #[inline]
     pub fn listing_mut(&mut self, listing: u32) -> Option<&mut ListingOrders> {
-        self.listings.iter_mut().find(|orders| orders.listing == listing)
+        self.listings
+            .iter_mut()
+            .find(|orders| orders.listing == listing)
     }
 
     /// Whether rule C-04 lets a nonce of the window be used at `time_ns`.
     pub fn may_use(&self, nonce: u64, time_ns: u64) -> bool {
         let latest = time_ns / 1_000_000 + 86_400_000;
-        let Some(last) = self.nonces.last() else { return nonce <= latest };
+        let Some(last) = self.nonces.last() else {
+            return nonce <= latest;
+        };
         if nonce > latest || nonce == *last {
             return false;
         }

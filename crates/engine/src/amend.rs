@@ -12,9 +12,17 @@ use crate::place::check_first_version;
 
 /// what an order may never change.
 fn check_terms(old: &Order, new: &Order) -> Result<(), Refusal> {
-    require(new.listing == old.listing, code::X02_CHANGED_TERMS, field::LISTING)?;
+    require(
+        new.listing == old.listing,
+        code::X02_CHANGED_TERMS,
+        field::LISTING,
+    )?;
     require(new.side == old.side, code::X02_CHANGED_TERMS, field::SIDE)?;
-    require(new.flags == old.flags, code::X02_CHANGED_TERMS, field::FLAGS)
+    require(
+        new.flags == old.flags,
+        code::X02_CHANGED_TERMS,
+        field::FLAGS,
+    )
 }
 
 impl Engine {
@@ -23,8 +31,14 @@ impl Engine {
         let order = &signed.order;
         self.authorise(order.account, order.nonce, signer, false)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
-        let index = order.key().and_then(|key| self.orders.find(key)).ok_or(none)?;
-        let (old, filled) = (self.orders.detail(index).order, self.orders.detail(index).filled);
+        let index = order
+            .key()
+            .and_then(|key| self.orders.find(key))
+            .ok_or(none)?;
+        let (old, filled) = (
+            self.orders.detail(index).order,
+            self.orders.detail(index).filled,
+        );
         let left_before = self.orders.slab[index].remaining;
         check_terms(&old, order)?;
         self.check_price(order)?;
@@ -84,10 +98,20 @@ impl Engine {
         let order = &signed.order;
         self.authorise(order.account, order.nonce, signer, false)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
-        let index = order.renewed_key().and_then(|key| self.orders.find(key)).ok_or(none)?;
-        let (old, old_key) = (self.orders.detail(index).order, self.orders.detail(index).key);
+        let index = order
+            .renewed_key()
+            .and_then(|key| self.orders.find(key))
+            .ok_or(none)?;
+        let (old, old_key) = (
+            self.orders.detail(index).order,
+            self.orders.detail(index).key,
+        );
         let left = self.orders.slab[index].remaining;
-        require(old.expiry_ns > self.time_ns, code::X07_RENEW_EXPIRED, field::RENEWS)?;
+        require(
+            old.expiry_ns > self.time_ns,
+            code::X07_RENEW_EXPIRED,
+            field::RENEWS,
+        )?;
         check_terms(&old, order)?;
         let same_price = order.limit_price == old.limit_price;
         require(same_price, code::X05_RENEWAL_DIFFERS, field::LIMIT_PRICE)?;
@@ -101,13 +125,20 @@ impl Engine {
             self.open_order(index);
         }
         let signature = signed.signature;
-        self.emit(&MicroOp::OrderOpen(OrderOpen { order: *order, signature }));
+        self.emit(&MicroOp::OrderOpen(OrderOpen {
+            order: *order,
+            signature,
+        }));
         self.orders.rename(index, key);
         let detail = self.orders.detail_mut(index);
         (detail.order, detail.signature) = (*order, signature);
         (detail.filled, detail.opened_version) = (0, order.version);
         self.orders.watch_expiry(index);
-        self.event(Event::Renewed { old: old_key, new: key, remaining: left });
+        self.event(Event::Renewed {
+            old: old_key,
+            new: key,
+            remaining: left,
+        });
         Ok(())
     }
 }

@@ -40,7 +40,10 @@ pub struct Cancel {
 
 /// A decoded command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "lives for one call; boxing would allocate for each order")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives for one call; boxing would allocate for each order"
+)]
 pub enum Command<'a> {
     /// A new order.
     Place(SignedOrder),
@@ -101,25 +104,41 @@ impl<'a> Command<'a> {
             }),
             17 => Self::Heartbeat(Heartbeat::read(reader)?),
             24 => Self::Tick,
-            32 => Self::Inbox { index: reader.u64()?, item: reader.rest() },
+            32 => Self::Inbox {
+                index: reader.u64()?,
+                item: reader.rest(),
+            },
             _ => return Err(Short),
         };
-        if reader.is_done() { Ok(command) } else { Err(Short) }
+        if reader.is_done() {
+            Ok(command)
+        } else {
+            Err(Short)
+        }
     }
 }
 
 fn read_order(reader: &mut Reader<'_>) -> Result<SignedOrder, Short> {
-    Ok(SignedOrder { order: Order::read(reader)?, signature: reader.array()? })
+    Ok(SignedOrder {
+        order: Order::read(reader)?,
+        signature: reader.array()?,
+    })
 }
 
 /// How many signatures a command carries; 0 for one that is malformed by its length.
 #[must_use]
 pub fn signature_count(bytes: &[u8]) -> usize {
-    let Some((head, body)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return 0 };
+    let Some((head, body)) = bytes.split_first_chunk::<HEAD_BYTES>() else {
+        return 0;
+    };
     let signed = |length: usize| usize::from(body.len() == length + SIGNATURE_BYTES);
     let noded = |length: usize| {
         let count = body.get(length).map_or(0, |count| usize::from(*count));
-        if body.len() == length + 1 + NODE_SIGNATURE_BYTES * count { count } else { 0 }
+        if body.len() == length + 1 + NODE_SIGNATURE_BYTES * count {
+            count
+        } else {
+            0
+        }
     };
     match head {
         [VERSION, 1..=3] => signed(Order::BYTES),

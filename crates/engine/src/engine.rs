@@ -98,7 +98,11 @@ impl Engine {
         Self::check_step(self.log_number, self.time_ns, log_number, time_ns)?;
         let expected = signature_count(command);
         if signers.len() != expected {
-            return Err(SequenceError::Signers { log_number, found: signers.len(), expected });
+            return Err(SequenceError::Signers {
+                log_number,
+                found: signers.len(),
+                expected,
+            });
         }
         (self.log_number, self.time_ns) = (log_number, time_ns);
         self.events.clear();
@@ -120,7 +124,8 @@ impl Engine {
     }
 
     fn append_output(&self, out: &mut Vec<u8>) {
-        let length = |part: &[u8]| u32::try_from(part.len()).expect("invariant: an output is short");
+        let length =
+            |part: &[u8]| u32::try_from(part.len()).expect("invariant: an output is short");
         out.put_u64(self.log_number);
         out.put_u32(length(&self.events));
         out.put(&self.events);
@@ -140,10 +145,17 @@ impl Engine {
     ) -> Result<(), SequenceError> {
         let expected = last_log_number + 1;
         if log_number != expected || log_number >= CLOCK_LIMIT {
-            return Err(SequenceError::LogNumber { found: log_number, expected });
+            return Err(SequenceError::LogNumber {
+                found: log_number,
+                expected,
+            });
         }
         if time_ns < last_time_ns || time_ns >= CLOCK_LIMIT {
-            return Err(SequenceError::Time { log_number, found: time_ns, last: last_time_ns });
+            return Err(SequenceError::Time {
+                log_number,
+                found: time_ns,
+                last: last_time_ns,
+            });
         }
         Ok(())
     }
@@ -203,10 +215,7 @@ impl Engine {
     }
 
     /// Applies a micro-op to the settlement state and, when it is accepted, emits it.
-    pub(crate) fn try_emit(
-        &mut self,
-        op: &MicroOp,
-    ) -> Result<Effect, Refusal> {
+    pub(crate) fn try_emit(&mut self, op: &MicroOp) -> Result<Effect, Refusal> {
         let globals = self.state.globals();
         let time_delta_ns = self.time_ns - globals.time_ns;
         let log_delta = u32::try_from(self.log_number - globals.log_number)
@@ -223,7 +232,9 @@ impl Engine {
     pub(crate) fn emit(&mut self, op: &MicroOp) -> Effect {
         match self.try_emit(op) {
             Ok(effect) => effect,
-            Err(refusal) => panic!("invariant: settlement accepts what the venue emits: {op:?}: {refusal}"),
+            Err(refusal) => {
+                panic!("invariant: settlement accepts what the venue emits: {op:?}: {refusal}")
+            }
         }
     }
 
@@ -246,7 +257,11 @@ impl Engine {
         }
         let detail = self.orders.detail(index);
         let (key, opened) = (detail.key, detail.opened_version > 0);
-        self.event(Event::Cancelled { key, reason, remaining: node.remaining });
+        self.event(Event::Cancelled {
+            key,
+            reason,
+            remaining: node.remaining,
+        });
         self.forget_order(index);
         let open = opened && self.state.order(key).is_some_and(|leaf| leaf.is_open());
         if open && reason != Reason::Floor {
@@ -283,13 +298,23 @@ impl Engine {
     /// Gives the group's listings a new version where the margin of their orders changed.
     pub(crate) fn refresh_group(&mut self, group: u16) {
         for listing in self.state.listings_of(group) {
-            let quote = self.state.quote(*listing).expect("invariant: a listing has its quote");
-            let taker_fee =
-                self.state.instrument(*listing).expect("invariant: it is listed").taker_fee;
+            let quote = self
+                .state
+                .quote(*listing)
+                .expect("invariant: a listing has its quote");
+            let taker_fee = self
+                .state
+                .instrument(*listing)
+                .expect("invariant: it is listed")
+                .taker_fee;
             let known = &mut self.versions[*listing as usize - 1];
             if known.version == 0 || (known.mark, known.taker_fee) != (quote.mark, taker_fee) {
                 let version = known.version + 1;
-                *known = MarketVersion { mark: quote.mark, taker_fee, version };
+                *known = MarketVersion {
+                    mark: quote.mark,
+                    taker_fee,
+                    version,
+                };
             }
         }
     }

@@ -31,11 +31,27 @@ pub enum Reason {
 
 /// One event; the fields stand in the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are those of the table in formats.md, section 5")]
+#[allow(
+    missing_docs,
+    reason = "the fields are those of the table in formats.md, section 5"
+)]
 pub enum Event {
-    Refused { code: u16, field: u8 },
-    Accepted { key: OrderKey, listing: u32, side: u8, flags: u8, limit_price: i64, size: i64 },
-    Rested { key: OrderKey, remaining: i64 },
+    Refused {
+        code: u16,
+        field: u8,
+    },
+    Accepted {
+        key: OrderKey,
+        listing: u32,
+        side: u8,
+        flags: u8,
+        limit_price: i64,
+        size: i64,
+    },
+    Rested {
+        key: OrderKey,
+        remaining: i64,
+    },
     Trade {
         listing: u32,
         maker: OrderKey,
@@ -46,17 +62,68 @@ pub enum Event {
         maker_fee: i128,
         taker_fee: i128,
     },
-    Cancelled { key: OrderKey, reason: Reason, remaining: i64 },
-    Amended { key: OrderKey, version: u32, limit_price: i64, size: i64, kept_priority: bool },
-    Renewed { old: OrderKey, new: OrderKey, remaining: i64 },
-    FloorRaised { account: u32, floor: u64 },
-    Withdrawn { account: u32, token: u8, amount: u128, claimable: u128 },
-    Transferred { account: u32, to_account: u32, amount: u128 },
-    Epoch { group: u16, number: u64, time_ns: u64, index: i64, basis: i64, held: u8 },
-    Heartbeat { group: u16, number: u64, time_ns: u64 },
-    GapEnded { group: u16, gap_ns: u64 },
-    Funding { group: u16, hour: u32, rate: i64, cumulative: i128 },
-    Stage { account: u32, stage: u8, equity: i128, maintenance: i128, initial: i128 },
+    Cancelled {
+        key: OrderKey,
+        reason: Reason,
+        remaining: i64,
+    },
+    Amended {
+        key: OrderKey,
+        version: u32,
+        limit_price: i64,
+        size: i64,
+        kept_priority: bool,
+    },
+    Renewed {
+        old: OrderKey,
+        new: OrderKey,
+        remaining: i64,
+    },
+    FloorRaised {
+        account: u32,
+        floor: u64,
+    },
+    Withdrawn {
+        account: u32,
+        token: u8,
+        amount: u128,
+        claimable: u128,
+    },
+    Transferred {
+        account: u32,
+        to_account: u32,
+        amount: u128,
+    },
+    Epoch {
+        group: u16,
+        number: u64,
+        time_ns: u64,
+        index: i64,
+        basis: i64,
+        held: u8,
+    },
+    Heartbeat {
+        group: u16,
+        number: u64,
+        time_ns: u64,
+    },
+    GapEnded {
+        group: u16,
+        gap_ns: u64,
+    },
+    Funding {
+        group: u16,
+        hour: u32,
+        rate: i64,
+        cumulative: i128,
+    },
+    Stage {
+        account: u32,
+        stage: u8,
+        equity: i128,
+        maintenance: i128,
+        initial: i128,
+    },
     Liquidation {
         account: u32,
         listing: u32,
@@ -68,20 +135,72 @@ pub enum Event {
         taker_fee: i128,
         liquidation_fee: i128,
     },
-    Slice { account: u32, listing: u32, asked: i64, filled: i64, empty_slices: u8 },
-    Bankrupt { account: u32, group: u16, equity: i128, fund_payment: i128 },
-    TearUp { account: u32, other: u32, listing: u32, price: i128, size: i64, surplus: i128 },
-    WriteOff { account: u32, group: u16, fund_payment: i128, bad_debt: i128 },
-    Deposited { token: u8, account: u32, amount: u128, opened: bool },
-    GroupSet { group: u16 },
-    Listed { listing: u32, group: u16 },
-    InstrumentSet { listing: u32, state: u8 },
+    Slice {
+        account: u32,
+        listing: u32,
+        asked: i64,
+        filled: i64,
+        empty_slices: u8,
+    },
+    Bankrupt {
+        account: u32,
+        group: u16,
+        equity: i128,
+        fund_payment: i128,
+    },
+    TearUp {
+        account: u32,
+        other: u32,
+        listing: u32,
+        price: i128,
+        size: i64,
+        surplus: i128,
+    },
+    WriteOff {
+        account: u32,
+        group: u16,
+        fund_payment: i128,
+        bad_debt: i128,
+    },
+    Deposited {
+        token: u8,
+        account: u32,
+        amount: u128,
+        opened: bool,
+    },
+    GroupSet {
+        group: u16,
+    },
+    Listed {
+        listing: u32,
+        group: u16,
+    },
+    InstrumentSet {
+        listing: u32,
+        state: u8,
+    },
     VenueSet,
-    FundDeposited { group: u16, amount: u128, fund: i128 },
-    FeesSwept { account: u32, amount: i128, repaid: i128 },
-    InboxRefused { index: u64, code: u16, field: u8 },
-    HourDropped { hour: u32 },
-    WaterfallPending { group: u16 },
+    FundDeposited {
+        group: u16,
+        amount: u128,
+        fund: i128,
+    },
+    FeesSwept {
+        account: u32,
+        amount: i128,
+        repaid: i128,
+    },
+    InboxRefused {
+        index: u64,
+        code: u16,
+        field: u8,
+    },
+    HourDropped {
+        hour: u32,
+    },
+    WaterfallPending {
+        group: u16,
+    },
 }
 
 /// The writer of a byte string, chained.
@@ -122,19 +241,30 @@ impl Event {
     pub fn append_framed(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0, 0]);
-        self.append_order_event(out);
+        self.write_order_event(Out(out));
         let length = out.len() - start - 2;
         let length = u16::try_from(length).expect("invariant: an event is short");
         out[start..start + 2].copy_from_slice(&length.to_be_bytes());
     }
 
-    fn append_order_event(&self, out: &mut Vec<u8>) {
-        let w = Out(out);
+    fn write_order_event<'a>(&self, w: Out<'a>) -> Out<'a> {
         match *self {
             Self::Refused { code, field } => w.kind(1).u16(code).u8(field),
-            Self::Accepted { key, listing, side, flags, limit_price, size } => {
-                w.kind(2).key(key).u32(listing).u8(side).u8(flags).i64(limit_price).i64(size)
-            }
+            Self::Accepted {
+                key,
+                listing,
+                side,
+                flags,
+                limit_price,
+                size,
+            } => w
+                .kind(2)
+                .key(key)
+                .u32(listing)
+                .u8(side)
+                .u8(flags)
+                .i64(limit_price)
+                .i64(size),
             Self::Rested { key, remaining } => w.kind(3).key(key).i64(remaining),
             Self::Trade {
                 listing,
@@ -155,67 +285,126 @@ impl Event {
                 .i64(size)
                 .i128(maker_fee)
                 .i128(taker_fee),
-            Self::Cancelled { key, reason, remaining } => {
-                w.kind(5).key(key).u8(reason as u8).i64(remaining)
-            }
-            Self::Amended { key, version, limit_price, size, kept_priority } => w
+            Self::Cancelled {
+                key,
+                reason,
+                remaining,
+            } => w.kind(5).key(key).u8(reason as u8).i64(remaining),
+            Self::Amended {
+                key,
+                version,
+                limit_price,
+                size,
+                kept_priority,
+            } => w
                 .kind(6)
                 .key(key)
                 .u32(version)
                 .i64(limit_price)
                 .i64(size)
                 .u8(u8::from(kept_priority)),
-            Self::Renewed { old, new, remaining } => w.kind(7).key(old).key(new).i64(remaining),
+            Self::Renewed {
+                old,
+                new,
+                remaining,
+            } => w.kind(7).key(old).key(new).i64(remaining),
             Self::FloorRaised { account, floor } => w.kind(8).u32(account).u40(floor),
-            Self::Withdrawn { account, token, amount, claimable } => {
-                w.kind(9).u32(account).u8(token).u128(amount).u128(claimable)
-            }
-            Self::Transferred { account, to_account, amount } => {
-                w.kind(10).u32(account).u32(to_account).u128(amount)
-            }
-            _ => return self.append_group_event(out),
-        };
+            Self::Withdrawn {
+                account,
+                token,
+                amount,
+                claimable,
+            } => w
+                .kind(9)
+                .u32(account)
+                .u8(token)
+                .u128(amount)
+                .u128(claimable),
+            Self::Transferred {
+                account,
+                to_account,
+                amount,
+            } => w.kind(10).u32(account).u32(to_account).u128(amount),
+            _ => self.write_group_event(w),
+        }
     }
 
-    fn append_group_event(&self, out: &mut Vec<u8>) {
-        let w = Out(out);
+    fn write_group_event<'a>(&self, w: Out<'a>) -> Out<'a> {
         match *self {
-            Self::Epoch { group, number, time_ns, index, basis, held } => {
-                w.kind(11).u16(group).u64(number).u64(time_ns).i64(index).i64(basis).u8(held)
-            }
-            Self::Heartbeat { group, number, time_ns } => {
-                w.kind(12).u16(group).u64(number).u64(time_ns)
-            }
+            Self::Epoch {
+                group,
+                number,
+                time_ns,
+                index,
+                basis,
+                held,
+            } => w
+                .kind(11)
+                .u16(group)
+                .u64(number)
+                .u64(time_ns)
+                .i64(index)
+                .i64(basis)
+                .u8(held),
+            Self::Heartbeat {
+                group,
+                number,
+                time_ns,
+            } => w.kind(12).u16(group).u64(number).u64(time_ns),
             Self::GapEnded { group, gap_ns } => w.kind(13).u16(group).u64(gap_ns),
-            Self::Funding { group, hour, rate, cumulative } => {
-                w.kind(14).u16(group).u32(hour).i64(rate).i128(cumulative)
-            }
-            Self::Deposited { token, account, amount, opened } => {
-                w.kind(21).u8(token).u32(account).u128(amount).u8(u8::from(opened))
-            }
+            Self::Funding {
+                group,
+                hour,
+                rate,
+                cumulative,
+            } => w.kind(14).u16(group).u32(hour).i64(rate).i128(cumulative),
+            Self::Deposited {
+                token,
+                account,
+                amount,
+                opened,
+            } => w
+                .kind(21)
+                .u8(token)
+                .u32(account)
+                .u128(amount)
+                .u8(u8::from(opened)),
             Self::GroupSet { group } => w.kind(22).u16(group),
             Self::Listed { listing, group } => w.kind(23).u32(listing).u16(group),
             Self::InstrumentSet { listing, state } => w.kind(24).u32(listing).u8(state),
             Self::VenueSet => w.kind(25),
-            Self::FundDeposited { group, amount, fund } => {
-                w.kind(26).u16(group).u128(amount).i128(fund)
-            }
-            Self::FeesSwept { account, amount, repaid } => {
-                w.kind(27).u32(account).i128(amount).i128(repaid)
-            }
+            Self::FundDeposited {
+                group,
+                amount,
+                fund,
+            } => w.kind(26).u16(group).u128(amount).i128(fund),
+            Self::FeesSwept {
+                account,
+                amount,
+                repaid,
+            } => w.kind(27).u32(account).i128(amount).i128(repaid),
             Self::InboxRefused { index, code, field } => w.kind(28).u64(index).u16(code).u8(field),
             Self::HourDropped { hour } => w.kind(29).u32(hour),
             Self::WaterfallPending { group } => w.kind(30).u16(group),
-            _ => return self.append_waterfall_event(out),
-        };
+            _ => self.write_waterfall_event(w),
+        }
     }
 
-    fn append_waterfall_event(&self, out: &mut Vec<u8>) {
-        let w = Out(out);
+    fn write_waterfall_event<'a>(&self, w: Out<'a>) -> Out<'a> {
         match *self {
-            Self::Stage { account, stage, equity, maintenance, initial } => {
-                w.kind(15).u32(account).u8(stage).i128(equity).i128(maintenance).i128(initial)
-            }
+            Self::Stage {
+                account,
+                stage,
+                equity,
+                maintenance,
+                initial,
+            } => w
+                .kind(15)
+                .u32(account)
+                .u8(stage)
+                .i128(equity)
+                .i128(maintenance)
+                .i128(initial),
             Self::Liquidation {
                 account,
                 listing,
@@ -237,13 +426,38 @@ impl Event {
                 .i128(maker_fee)
                 .i128(taker_fee)
                 .i128(liquidation_fee),
-            Self::Slice { account, listing, asked, filled, empty_slices } => {
-                w.kind(17).u32(account).u32(listing).i64(asked).i64(filled).u8(empty_slices)
-            }
-            Self::Bankrupt { account, group, equity, fund_payment } => {
-                w.kind(18).u32(account).u16(group).i128(equity).i128(fund_payment)
-            }
-            Self::TearUp { account, other, listing, price, size, surplus } => w
+            Self::Slice {
+                account,
+                listing,
+                asked,
+                filled,
+                empty_slices,
+            } => w
+                .kind(17)
+                .u32(account)
+                .u32(listing)
+                .i64(asked)
+                .i64(filled)
+                .u8(empty_slices),
+            Self::Bankrupt {
+                account,
+                group,
+                equity,
+                fund_payment,
+            } => w
+                .kind(18)
+                .u32(account)
+                .u16(group)
+                .i128(equity)
+                .i128(fund_payment),
+            Self::TearUp {
+                account,
+                other,
+                listing,
+                price,
+                size,
+                surplus,
+            } => w
                 .kind(19)
                 .u32(account)
                 .u32(other)
@@ -251,10 +465,18 @@ impl Event {
                 .i128(price)
                 .i64(size)
                 .i128(surplus),
-            Self::WriteOff { account, group, fund_payment, bad_debt } => {
-                w.kind(20).u32(account).u16(group).i128(fund_payment).i128(bad_debt)
-            }
+            Self::WriteOff {
+                account,
+                group,
+                fund_payment,
+                bad_debt,
+            } => w
+                .kind(20)
+                .u32(account)
+                .u16(group)
+                .i128(fund_payment)
+                .i128(bad_debt),
             _ => unreachable!("invariant: every other event has its bytes above"),
-        };
+        }
     }
 }

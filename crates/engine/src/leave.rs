@@ -12,12 +12,20 @@ use crate::events::{Event, Reason};
 
 impl Engine {
     /// A resting order leaves.
-    pub(crate) fn cancel_command(&mut self, cancel: &Cancel, signer: &Address) -> Result<(), Refusal> {
+    pub(crate) fn cancel_command(
+        &mut self,
+        cancel: &Cancel,
+        signer: &Address,
+    ) -> Result<(), Refusal> {
         self.authorise(cancel.account, cancel.nonce, signer, false)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
-        let index = OrderKey::new(u64::from(cancel.expiry_hour), cancel.account, cancel.counter)
-            .and_then(|key| self.orders.find(key))
-            .ok_or(none)?;
+        let index = OrderKey::new(
+            u64::from(cancel.expiry_hour),
+            cancel.account,
+            cancel.counter,
+        )
+        .and_then(|key| self.orders.find(key))
+        .ok_or(none)?;
         self.cancel(index, Reason::User);
         Ok(())
     }
@@ -33,12 +41,19 @@ impl Engine {
                 self.cancel(index, Reason::Floor);
             }
         }
-        self.event(Event::FloorRaised { account: floor.account, floor: floor.floor });
+        self.event(Event::FloorRaised {
+            account: floor.account,
+            floor: floor.floor,
+        });
         Ok(())
     }
 
     /// Cash leaves the venue.
-    pub(crate) fn withdraw(&mut self, withdraw: &Withdraw, signer: &Address) -> Result<(), Refusal> {
+    pub(crate) fn withdraw(
+        &mut self,
+        withdraw: &Withdraw,
+        signer: &Address,
+    ) -> Result<(), Refusal> {
         self.authorise(withdraw.account, withdraw.nonce, signer, true)?;
         require(withdraw.token == 0, code::W01_WITHDRAW_TOKEN, field::TOKEN)?;
         check_amount(withdraw.amount)?;
@@ -56,7 +71,11 @@ impl Engine {
     }
 
     /// Cash goes to another account.
-    pub(crate) fn transfer(&mut self, transfer: &Transfer, signer: &Address) -> Result<(), Refusal> {
+    pub(crate) fn transfer(
+        &mut self,
+        transfer: &Transfer,
+        signer: &Address,
+    ) -> Result<(), Refusal> {
         self.authorise(transfer.account, transfer.nonce, signer, true)?;
         check_amount(transfer.amount)?;
         let unknown = Refusal::new(code::S02_UNKNOWN_ACCOUNT, field::TO_ACCOUNT);

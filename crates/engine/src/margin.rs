@@ -2,10 +2,10 @@
 
 use merkat_settle::fill::bound_holds;
 use merkat_settle::{Account, Instrument, Order, OrderKey, Quote};
-use merkat_values::constants::{POSITION_SLOTS};
+use merkat_values::Signature;
+use merkat_values::constants::POSITION_SLOTS;
 use merkat_values::rates::rate_ceil;
 use merkat_values::wide::compare_products;
-use merkat_values::Signature;
 
 use crate::accounts::ListingOrders;
 use crate::book::{BUY, NONE, Node};
@@ -32,8 +32,16 @@ pub(crate) struct Fit {
 
 /// What one order needs beyond the position that it may become.
 fn order_term(quote: &Quote, taker_fee: i64, side: u8, left: i64, limit: i64) -> i128 {
-    let beyond = if side == BUY { limit - quote.mark } else { quote.mark - limit };
-    let loss = if beyond > 0 { quote.value(left, beyond) } else { 0 };
+    let beyond = if side == BUY {
+        limit - quote.mark
+    } else {
+        quote.mark - limit
+    };
+    let loss = if beyond > 0 {
+        quote.value(left, beyond)
+    } else {
+        0
+    };
     loss + rate_ceil(taker_fee.max(0), quote.value(left, limit.max(quote.mark)))
 }
 
@@ -57,7 +65,11 @@ fn worst_size(size: i64, buys: i128, sells: i128) -> i128 {
 /// What is wanted with a side's `size` left in a position of `position`: an order that only makes it smaller.
 pub(crate) fn reduces(position: i64, side: u8, size: i128) -> bool {
     let position = i128::from(position);
-    if side == BUY { position < 0 && -position >= size } else { position > 0 && position >= size }
+    if side == BUY {
+        position < 0 && -position >= size
+    } else {
+        position > 0 && position >= size
+    }
 }
 
 /// The change of a position by an order of this side.
@@ -75,15 +87,27 @@ impl Engine {
     }
 
     pub(crate) fn quote(&self, listing: u32) -> Quote {
-        *self.state.quote(listing).expect("invariant: a listing has its quote")
+        *self
+            .state
+            .quote(listing)
+            .expect("invariant: a listing has its quote")
     }
 
     fn term_of(&self, index: u32) -> i128 {
         let (node, detail) = (&self.orders.slab[index], self.orders.detail(index));
         let listing = detail.order.listing;
-        let quote = self.state.quote(listing).expect("invariant: a listing has its quote");
+        let quote = self
+            .state
+            .quote(listing)
+            .expect("invariant: a listing has its quote");
         let taker_fee = self.instrument(listing).taker_fee;
-        order_term(quote, taker_fee, node.side, node.remaining, detail.effective_price)
+        order_term(
+            quote,
+            taker_fee,
+            node.side,
+            node.remaining,
+            detail.effective_price,
+        )
     }
 
     /// Stores an order and counts it in its account's sums; it does not rest yet.
@@ -95,7 +119,13 @@ impl Engine {
         effective_price: i64,
     ) -> u32 {
         let ticks = order.limit_price / self.instrument(order.listing).tick;
-        let node = Node::new(order.listing - 1, order.side, ticks, order.size, order.account);
+        let node = Node::new(
+            order.listing - 1,
+            order.side,
+            ticks,
+            order.size,
+            order.account,
+        );
         let detail = Detail {
             order: *order,
             signature: *signature,
@@ -119,7 +149,10 @@ impl Engine {
         let version = self.versions[node.book as usize].version;
         let record = &mut self.accounts[node.account as usize - 1];
         record.orders += 1;
-        let place = record.listings.iter().position(|orders| orders.listing == listing);
+        let place = record
+            .listings
+            .iter()
+            .position(|orders| orders.listing == listing);
         let place = place.unwrap_or_else(|| {
             record.listings.push(ListingOrders::new(listing));
             record.listings.len() - 1
@@ -145,7 +178,10 @@ impl Engine {
         let node = self.orders.slab[index];
         let term = self.term_of(index);
         let version = self.versions[node.book as usize].version;
-        let (previous, next) = (self.orders.detail(index).previous, self.orders.detail(index).next);
+        let (previous, next) = (
+            self.orders.detail(index).previous,
+            self.orders.detail(index).next,
+        );
         if previous != NONE {
             self.orders.detail_mut(previous).next = next;
         }
@@ -154,7 +190,10 @@ impl Engine {
         }
         let record = &mut self.accounts[node.account as usize - 1];
         record.orders -= 1;
-        let place = record.listings.iter().position(|orders| orders.listing == node.book + 1);
+        let place = record
+            .listings
+            .iter()
+            .position(|orders| orders.listing == node.book + 1);
         let place = place.expect("invariant: an order is counted in its listing");
         let sums = &mut record.listings[place];
         sums.count -= 1;
@@ -213,9 +252,16 @@ impl Engine {
         self.refresh_terms(account);
         let leaf = self.leaf(account);
         let record = &self.accounts[account as usize - 1];
-        let mut figures = VenueFigures { equity: leaf.cash, initial: 0, venue_initial: 0 };
+        let mut figures = VenueFigures {
+            equity: leaf.cash,
+            initial: 0,
+            venue_initial: 0,
+        };
         for position in &leaf.positions {
-            let quote = self.state.quote(position.listing).expect("invariant: it is listed");
+            let quote = self
+                .state
+                .quote(position.listing)
+                .expect("invariant: it is listed");
             let initial = quote.initial(position.size);
             figures.equity += quote.carry(position.size);
             figures.initial += initial;
@@ -224,7 +270,10 @@ impl Engine {
             }
         }
         for sums in &record.listings {
-            let quote = self.state.quote(sums.listing).expect("invariant: it is listed");
+            let quote = self
+                .state
+                .quote(sums.listing)
+                .expect("invariant: it is listed");
             let size = leaf.size_in(sums.listing);
             figures.venue_initial +=
                 initial_of(quote, worst_size(size, sums.buys, sums.sells)) + sums.terms;

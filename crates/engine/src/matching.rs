@@ -17,7 +17,11 @@ pub(crate) fn opposite(side: u8) -> u8 {
 
 /// Whether an order of this side and limit trades at this price.
 pub(crate) fn crosses(side: u8, limit: i64, price: i64) -> bool {
-    if side == BUY { price <= limit } else { price >= limit }
+    if side == BUY {
+        price <= limit
+    } else {
+        price >= limit
+    }
 }
 
 /// One pairing of two orders.
@@ -35,18 +39,24 @@ impl Engine {
         let node = self.orders.slab[taker];
         let listing = node.book + 1;
         let quote = self.quote(listing);
-        let fees = (self.instrument(listing).maker_fee, self.instrument(listing).taker_fee);
+        let fees = (
+            self.instrument(listing).maker_fee,
+            self.instrument(listing).taker_fee,
+        );
         let limit = self.orders.detail(taker).effective_price;
         // Fills in this listing do not change it: the listing's own group counts in any case.
         let taker_restricted =
-            self.state.restricted(self.leaf(node.account), listing, self.time_ns);
+            self.state
+                .restricted(self.leaf(node.account), listing, self.time_ns);
         loop {
             let left = self.orders.slab[taker].remaining;
             if left == 0 {
                 self.forget_order(taker);
                 return false;
             }
-            let Some(maker) = self.books[node.book as usize].best(opposite(node.side)) else { break };
+            let Some(maker) = self.books[node.book as usize].best(opposite(node.side)) else {
+                break;
+            };
             let price = self.orders.detail(maker).order.limit_price;
             if !crosses(node.side, limit, price) {
                 break;
@@ -66,8 +76,15 @@ impl Engine {
             );
             let value = quote.value(size, price);
             let (maker_fee, taker_fee) = (rate_ceil(fees.0, value), rate_ceil(fees.1, value));
-            let pairing = Pairing { maker, taker, price, size };
-            let fit = self.open_interest_fits(&pairing).then(|| self.fit(maker, price, size, maker_fee));
+            let pairing = Pairing {
+                maker,
+                taker,
+                price,
+                size,
+            };
+            let fit = self
+                .open_interest_fits(&pairing)
+                .then(|| self.fit(maker, price, size, maker_fee));
             let Some(maker_fit) = fit.flatten() else {
                 self.cancel(maker, Reason::Margin);
                 continue;
@@ -105,7 +122,8 @@ impl Engine {
     /// M-04: only reductions are allowed to the maker, and this fill is none.
     pub(crate) fn maker_stale(&self, maker: u32, size: i64) -> bool {
         let node = &self.orders.slab[maker];
-        self.state.restricted(self.leaf(node.account), node.book + 1, self.time_ns)
+        self.state
+            .restricted(self.leaf(node.account), node.book + 1, self.time_ns)
             && !self.fill_shrinks(maker, size)
     }
 
@@ -130,7 +148,12 @@ impl Engine {
     }
 
     fn trade(&mut self, pairing: &Pairing, maker_fit: Fit, taker_fit: Fit) {
-        let Pairing { maker, taker, price, size } = *pairing;
+        let Pairing {
+            maker,
+            taker,
+            price,
+            size,
+        } = *pairing;
         self.open_order(maker);
         self.open_order(taker);
         let (maker_key, taker_key) = (self.orders.detail(maker).key, self.orders.detail(taker).key);
@@ -143,7 +166,11 @@ impl Engine {
             size,
             margin_rules: u8::from(!maker_fit.holds) | u8::from(!taker_fit.holds) << 1,
         }));
-        let Effect::Filled { maker_fee, taker_fee } = effect else {
+        let Effect::Filled {
+            maker_fee,
+            taker_fee,
+        } = effect
+        else {
             panic!("invariant: a fill has the effect of a fill");
         };
         let node = &self.orders.slab[taker];

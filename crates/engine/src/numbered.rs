@@ -29,7 +29,10 @@ impl<T> Index<usize> for Numbered<T> {
     fn index(&self, place: usize) -> &T {
         match self.dense.get(place) {
             Some(record) => record,
-            None => self.far.get(&place).expect("invariant: the number was checked"),
+            None => self
+                .far
+                .get(&place)
+                .expect("invariant: the number was checked"),
         }
     }
 }
@@ -39,7 +42,10 @@ impl<T> IndexMut<usize> for Numbered<T> {
     fn index_mut(&mut self, place: usize) -> &mut T {
         match self.dense.get_mut(place) {
             Some(record) => record,
-            None => self.far.get_mut(&place).expect("invariant: the number was checked"),
+            None => self
+                .far
+                .get_mut(&place)
+                .expect("invariant: the number was checked"),
         }
     }
 }

@@ -20,7 +20,11 @@ impl Engine {
     pub(crate) fn inbox(&mut self, index: u64, item: &[u8]) -> Result<(), Refusal> {
         let next = index == self.state.globals().inbox_cursor;
         require(next, code::C05_INBOX_INDEX, field::ITEM)?;
-        require(ITEM_BYTES.contains(&item.len()), code::C06_ITEM_SIZE, field::ITEM)?;
+        require(
+            ITEM_BYTES.contains(&item.len()),
+            code::C06_ITEM_SIZE,
+            field::ITEM,
+        )?;
         let effect = self.emit(&MicroOp::Inbox(item.to_vec()));
         match effect {
             Effect::ItemRefused(Refusal { code, field }) => {
@@ -46,8 +50,12 @@ impl Engine {
 
     /// Whether the signatures are those of enough nodes of the group, in ascending order.
     fn is_quorum(&self, group: u16, signatures: &[NodeSignature], signers: &[Address]) -> bool {
-        let Some(group) = self.state.group(group) else { return false };
-        let ascending = signatures.windows(2).all(|pair| pair[0].node < pair[1].node);
+        let Some(group) = self.state.group(group) else {
+            return false;
+        };
+        let ascending = signatures
+            .windows(2)
+            .all(|pair| pair[0].node < pair[1].node);
         let signed = signatures.iter().zip(signers).all(|(signature, signer)| {
             let node = usize::from(signature.node);
             node < NODES_MAXIMUM && group.nodes[node] == *signer && *signer != [0; 20]
@@ -80,7 +88,11 @@ impl Engine {
     }
 
     /// The standing vector still holds.
-    pub(crate) fn heartbeat(&mut self, beat: &Heartbeat, signers: &[Address]) -> Result<(), Refusal> {
+    pub(crate) fn heartbeat(
+        &mut self,
+        beat: &Heartbeat,
+        signers: &[Address],
+    ) -> Result<(), Refusal> {
         let gap_ns = self.gap(beat.group);
         let mut op = beat.clone();
         if !self.is_quorum(beat.group, &beat.signatures, signers) {
@@ -103,7 +115,12 @@ impl Engine {
         };
         if let Some(paid) = funding {
             let (hour, rate, cumulative) = (paid.hour, paid.rate, paid.cumulative);
-            self.event(Event::Funding { group, hour, rate, cumulative });
+            self.event(Event::Funding {
+                group,
+                hour,
+                rate,
+                cumulative,
+            });
         }
         held
     }
@@ -116,7 +133,10 @@ impl Engine {
 
     fn after_oracle(&mut self, group: u16, gap_ns: u64) {
         self.refresh_group(group);
-        let leaf = self.state.group(group).expect("invariant: the vector was accepted");
+        let leaf = self
+            .state
+            .group(group)
+            .expect("invariant: the vector was accepted");
         if gap_ns > leaf.unsigned(parameter::HALT_NS) {
             self.event(Event::GapEnded { group, gap_ns });
             self.cancel_outside_band(group);
@@ -149,7 +169,9 @@ impl Engine {
     /// Time passes: expired orders leave, stopped waterfalls go on, old hours are dropped.
     pub(crate) fn tick(&mut self) {
         for _ in 0..EXPIRED_MAXIMUM {
-            let Some(index) = self.orders.next_expired(self.time_ns) else { break };
+            let Some(index) = self.orders.next_expired(self.time_ns) else {
+                break;
+            };
             self.cancel(index, Reason::Expired);
         }
         let pending: Vec<u16> = self.pending.iter().copied().collect();
@@ -157,10 +179,14 @@ impl Engine {
             self.waterfall(group);
         }
         let week = 7 * DAY_NS;
-        let over = |hour: u32| {
-            hour < HOUR_LIMIT && (u64::from(hour) + 1) * HOUR_NS + week <= self.time_ns
-        };
-        let hours: Vec<u32> = self.state.orders().hours().take_while(|hour| over(*hour)).collect();
+        let over =
+            |hour: u32| hour < HOUR_LIMIT && (u64::from(hour) + 1) * HOUR_NS + week <= self.time_ns;
+        let hours: Vec<u32> = self
+            .state
+            .orders()
+            .hours()
+            .take_while(|hour| over(*hour))
+            .collect();
         for hour in hours {
             self.emit(&MicroOp::DropHour(hour));
             self.event(Event::HourDropped { hour });
@@ -176,21 +202,38 @@ fn item_event(item: &[u8], effect: Effect) -> Event {
             (1, Effect::Deposited { account, opened }) => {
                 let token = reader.u8()?;
                 reader.take(20 + 4)?;
-                Event::Deposited { token, account, amount: reader.u128()?, opened }
+                Event::Deposited {
+                    token,
+                    account,
+                    amount: reader.u128()?,
+                    opened,
+                }
             }
-            (2, _) => Event::GroupSet { group: reader.u16()? },
+            (2, _) => Event::GroupSet {
+                group: reader.u16()?,
+            },
             (3, Effect::Listed { listing }) => {
                 reader.u8()?;
-                Event::Listed { listing, group: reader.u16()? }
+                Event::Listed {
+                    listing,
+                    group: reader.u16()?,
+                }
             }
-            (4, _) => Event::InstrumentSet { listing: reader.u32()?, state: reader.u8()? },
+            (4, _) => Event::InstrumentSet {
+                listing: reader.u32()?,
+                state: reader.u8()?,
+            },
             (5, _) => Event::VenueSet,
-            (6, Effect::FundDeposited { fund }) => {
-                Event::FundDeposited { group: reader.u16()?, amount: reader.u128()?, fund }
-            }
-            (7, Effect::FeesSwept { amount, repaid }) => {
-                Event::FeesSwept { account: reader.u32()?, amount, repaid }
-            }
+            (6, Effect::FundDeposited { fund }) => Event::FundDeposited {
+                group: reader.u16()?,
+                amount: reader.u128()?,
+                fund,
+            },
+            (7, Effect::FeesSwept { amount, repaid }) => Event::FeesSwept {
+                account: reader.u32()?,
+                amount,
+                repaid,
+            },
             (kind, _) => panic!("invariant: an accepted item of kind {kind} has its effect"),
         })
     };

@@ -87,7 +87,10 @@ impl Orders {
     /// Stores an order that rests nowhere yet.
     pub fn insert(&mut self, node: Node, detail: Detail) -> u32 {
         let replaced = self.by_key.insert(detail.key, NONE);
-        assert!(replaced.is_none(), "invariant: O-15 refuses a key that rests");
+        assert!(
+            replaced.is_none(),
+            "invariant: O-15 refuses a key that rests"
+        );
         let key = detail.key;
         let index = self.slab.insert(node);
         if index as usize == self.details.len() {
@@ -157,7 +160,11 @@ impl Orders {
     pub fn next_expired(&mut self, time_ns: u64) -> Option<u32> {
         while let Some(Reverse((expiry, key))) = self.expiries.peek().copied() {
             if self.is_current(expiry, key) {
-                return if expiry <= time_ns { self.find(key) } else { None };
+                return if expiry <= time_ns {
+                    self.find(key)
+                } else {
+                    None
+                };
             }
             self.expiries.pop();
         }

@@ -27,7 +27,11 @@ impl Engine {
         let order = &signed.order;
         self.authorise(order.account, order.nonce, signer, false)?;
         self.check_instrument(order)?;
-        require(matches!(order.flags, 0 | 1 | POST_ONLY | MARKET), code::O03_BAD_FLAGS, field::FLAGS)?;
+        require(
+            matches!(order.flags, 0 | 1 | POST_ONLY | MARKET),
+            code::O03_BAD_FLAGS,
+            field::FLAGS,
+        )?;
         self.check_price(order)?;
         self.check_size(order)?;
         self.check_expiry(order)?;
@@ -72,7 +76,10 @@ impl Engine {
         let node = self.orders.slab[index];
         self.books[node.book as usize].insert(&mut self.orders.slab, index);
         self.orders.watch_expiry(index);
-        self.event(Event::Rested { key, remaining: node.remaining });
+        self.event(Event::Rested {
+            key,
+            remaining: node.remaining,
+        });
     }
 
     /// O-01 and O-02.
@@ -102,9 +109,17 @@ impl Engine {
 
     /// O-06 and O-07.
     pub(crate) fn check_expiry(&self, order: &Order) -> Result<(), Refusal> {
-        require(order.expiry_ns > self.time_ns, code::O06_EXPIRED, field::EXPIRY)?;
+        require(
+            order.expiry_ns > self.time_ns,
+            code::O06_EXPIRED,
+            field::EXPIRY,
+        )?;
         let immediate = order.flags & FLAG_IMMEDIATE != 0;
-        let life = if immediate { IMMEDIATE_LIFE_NS } else { ORDER_LIFE_NS };
+        let life = if immediate {
+            IMMEDIATE_LIFE_NS
+        } else {
+            ORDER_LIFE_NS
+        };
         let near = order.expiry_ns - self.time_ns <= life
             && order.expiry_ns / HOUR_NS < u64::from(HOUR_LIMIT);
         require(near, code::O07_EXPIRY_TOO_FAR, field::EXPIRY)
@@ -113,7 +128,11 @@ impl Engine {
     /// O-11, O-12 and O-13.
     pub(crate) fn check_account(&self, order: &Order) -> Result<(), Refusal> {
         let leaf = self.leaf(order.account);
-        require(order.counter > leaf.order_floor, code::O11_BELOW_FLOOR, field::COUNTER)?;
+        require(
+            order.counter > leaf.order_floor,
+            code::O11_BELOW_FLOOR,
+            field::COUNTER,
+        )?;
         let instrument = self.instrument(order.listing);
         let fee = instrument.taker_fee.max(instrument.maker_fee);
         require(order.fee_cap >= fee, code::O12_LOW_FEE_CAP, field::FEE_CAP)?;
@@ -123,13 +142,17 @@ impl Engine {
     /// O-14.
     pub(crate) fn check_not_halted(&self, order: &Order) -> Result<(), Refusal> {
         let group = self.state.group(self.instrument(order.listing).group);
-        let halted = group.expect("invariant: a listing has a group").halted(self.time_ns);
+        let halted = group
+            .expect("invariant: a listing has a group")
+            .halted(self.time_ns);
         require(!halted, code::O14_HALTED, field::GROUP)
     }
 
     /// O-15: the key of a new order.
     pub(crate) fn check_new_key(&self, order: &Order) -> Result<OrderKey, Refusal> {
-        let key = order.key().expect("invariant: O-07 and C-02 keep the parts of a key in their bits");
+        let key = order
+            .key()
+            .expect("invariant: O-07 and C-02 keep the parts of a key in their bits");
         let new = self.orders.find(key).is_none() && self.state.order(key).is_none();
         require(new, code::O15_DUPLICATE_ORDER, field::COUNTER)?;
         Ok(key)
@@ -141,7 +164,9 @@ impl Engine {
         let record = &self.accounts[order.account as usize - 1];
         let few = record.orders < globals.open_orders_account;
         require(few, code::O16_TOO_MANY_ORDERS, field::ACCOUNT)?;
-        let in_listing = record.listing(order.listing).map_or(0, |orders| orders.count);
+        let in_listing = record
+            .listing(order.listing)
+            .map_or(0, |orders| orders.count);
         let few = in_listing < globals.open_orders_listing;
         require(few, code::O16_TOO_MANY_ORDERS, field::LISTING)?;
         let leaf = self.leaf(order.account);
@@ -156,9 +181,15 @@ impl Engine {
         listings.push(order.listing);
         listings.sort_unstable();
         listings.dedup();
-        require(listings.len() <= limit, code::O17_TOO_MANY_POSITIONS, field::LISTING)?;
-        let mut groups: Vec<u16> =
-            listings.iter().map(|listing| self.instrument(*listing).group).collect();
+        require(
+            listings.len() <= limit,
+            code::O17_TOO_MANY_POSITIONS,
+            field::LISTING,
+        )?;
+        let mut groups: Vec<u16> = listings
+            .iter()
+            .map(|listing| self.instrument(*listing).group)
+            .collect();
         groups.sort_unstable();
         groups.dedup();
         let few = groups.len() <= GROUPS_HELD_MAXIMUM;
@@ -186,8 +217,14 @@ impl Engine {
     pub(crate) fn order_reduces(&self, order: &Order, left: i64, known: i64) -> bool {
         let position = self.leaf(order.account).size_in(order.listing);
         let record = &self.accounts[order.account as usize - 1];
-        let side = record.listing(order.listing).map_or(0, |orders| orders.side(order.side));
-        reduces(position, order.side, side + i128::from(left) - i128::from(known))
+        let side = record
+            .listing(order.listing)
+            .map_or(0, |orders| orders.side(order.side));
+        reduces(
+            position,
+            order.side,
+            side + i128::from(left) - i128::from(known),
+        )
     }
 
     /// O-20.
@@ -204,7 +241,11 @@ impl Engine {
         }
         let best = self.books[order.listing as usize - 1].best(opposite(order.side));
         let trades = best.is_some_and(|index| {
-            crosses(order.side, order.limit_price, self.orders.detail(index).order.limit_price)
+            crosses(
+                order.side,
+                order.limit_price,
+                self.orders.detail(index).order.limit_price,
+            )
         });
         require(!trades, code::O21_WOULD_TRADE, field::FLAGS)
     }

@@ -20,8 +20,12 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
             vec![(domain.order(&signed.order), signed.signature)]
         }
         Command::Cancel(cancel) => {
-            let digest =
-                domain.cancel(cancel.account, cancel.expiry_hour, cancel.counter, cancel.nonce);
+            let digest = domain.cancel(
+                cancel.account,
+                cancel.expiry_hour,
+                cancel.counter,
+                cancel.nonce,
+            );
             vec![(digest, cancel.signature)]
         }
         Command::Floor(floor) => vec![(domain.floor(&floor), floor.signature)],
@@ -29,11 +33,19 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
         Command::Transfer(transfer) => vec![(domain.transfer(&transfer), transfer.signature)],
         Command::Epoch(epoch) => {
             let digest = domain.epoch(&epoch.vector);
-            epoch.signatures.iter().map(|entry| (digest, entry.signature)).collect()
+            epoch
+                .signatures
+                .iter()
+                .map(|entry| (digest, entry.signature))
+                .collect()
         }
         Command::Heartbeat(heartbeat) => {
             let digest = domain.heartbeat(&heartbeat);
-            heartbeat.signatures.iter().map(|entry| (digest, entry.signature)).collect()
+            heartbeat
+                .signatures
+                .iter()
+                .map(|entry| (digest, entry.signature))
+                .collect()
         }
         Command::Tick | Command::Inbox { .. } => Vec::new(),
     }

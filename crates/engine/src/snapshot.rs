@@ -96,8 +96,13 @@ impl Engine {
     /// # Errors
     /// `SnapshotError` with the first thing that is not as this version writes it.
     pub fn from_snapshot(bytes: &[u8]) -> Result<Self> {
-        let (state, read) = State::decode(bytes).map_err(|error| SnapshotError(error.to_string()))?;
-        let mut engine = Self { state, committer: Committer::new(), ..Self::default() };
+        let (state, read) =
+            State::decode(bytes).map_err(|error| SnapshotError(error.to_string()))?;
+        let mut engine = Self {
+            state,
+            committer: Committer::new(),
+            ..Self::default()
+        };
         engine.grow();
         for group in 0..engine.state.globals().next_group {
             engine.refresh_group(group);
@@ -125,9 +130,16 @@ impl Engine {
         let expected = self.state.accounts().len();
         let count = read_count(reader, "account records", ACCOUNT_BYTES)?;
         if count != expected {
-            return bad(format!("it has {count} account records, expected {expected}: one each"));
+            return bad(format!(
+                "it has {count} account records, expected {expected}: one each"
+            ));
         }
-        let numbers: Vec<u32> = self.state.accounts().iter().map(|(number, _)| number).collect();
+        let numbers: Vec<u32> = self
+            .state
+            .accounts()
+            .iter()
+            .map(|(number, _)| number)
+            .collect();
         for number in numbers {
             self.read_account(reader, number).map_err(|error| {
                 SnapshotError(format!("account record of account {number}: {}", error.0))
@@ -171,9 +183,16 @@ impl Engine {
         let expected = self.state.instruments().len();
         let count = read_count(reader, "books", BOOK_BYTES)?;
         if count != expected {
-            return bad(format!("it has {count} books, expected {expected}: one a listing"));
+            return bad(format!(
+                "it has {count} books, expected {expected}: one a listing"
+            ));
         }
-        let listings: Vec<u32> = self.state.instruments().iter().map(|(number, _)| number).collect();
+        let listings: Vec<u32> = self
+            .state
+            .instruments()
+            .iter()
+            .map(|(number, _)| number)
+            .collect();
         for listing in listings {
             let found = reader.u32().map_err(cut("a book"))?;
             if found != listing {
@@ -187,7 +206,11 @@ impl Engine {
                         SnapshotError(format!("book of listing {listing}: {}", error.0))
                     })?;
                     let better = last.is_some_and(|last| {
-                        if side == BUY { ticks > last } else { ticks < last }
+                        if side == BUY {
+                            ticks > last
+                        } else {
+                            ticks < last
+                        }
                     });
                     if better {
                         return bad(format!("the book of listing {listing} is not in priority"));
@@ -228,12 +251,17 @@ impl Engine {
             return bad("an order stands in another book or on another side than it says");
         }
         if self.state.account(order.account).is_none() {
-            return bad(format!("an order names account {}, which does not exist", order.account));
+            return bad(format!(
+                "an order names account {}, which does not exist",
+                order.account
+            ));
         }
         if !matches!(order.flags, 0 | 2) || order.version == 0 || opened_version > order.version {
             return bad("an order has flags or versions that no resting order has");
         }
-        let terms = self.check_price(order).and_then(|()| self.check_size(order));
+        let terms = self
+            .check_price(order)
+            .and_then(|()| self.check_size(order));
         let lot = self.instrument(listing).lot;
         if terms.is_err() || filled < 0 || filled >= order.size || filled % lot != 0 {
             return bad("an order has a price, size or filled size that no resting order has");
@@ -264,7 +292,9 @@ impl Engine {
 fn read_count(reader: &mut Reader<'_>, what: &'static str, least_bytes: usize) -> Result<usize> {
     let count = reader.u32().map_err(cut(what))? as usize;
     if count > reader.left() / least_bytes {
-        return bad(format!("it announces {count} {what}, its bytes cannot hold them"));
+        return bad(format!(
+            "it announces {count} {what}, its bytes cannot hold them"
+        ));
     }
     Ok(count)
 }

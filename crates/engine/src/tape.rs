@@ -51,7 +51,11 @@ struct Record {
 impl Record {
     fn decode(bytes: &[u8]) -> Self {
         let word = |from: usize| {
-            u64::from_le_bytes(bytes[from..from + 8].try_into().expect("invariant: 24 bytes"))
+            u64::from_le_bytes(
+                bytes[from..from + 8]
+                    .try_into()
+                    .expect("invariant: 24 bytes"),
+            )
         };
         Self {
             kind: bytes[0],
@@ -100,12 +104,18 @@ impl TapeMatcher {
         if !tape.len().is_multiple_of(RECORD) {
             return Err(TapeError {
                 record: tape.len() / RECORD,
-                message: format!("the tape has {} bytes, expected a multiple of {RECORD}", tape.len()),
+                message: format!(
+                    "the tape has {} bytes, expected a multiple of {RECORD}",
+                    tape.len()
+                ),
             });
         }
         for (number, bytes) in tape.chunks_exact(RECORD).enumerate() {
             self.play(&Record::decode(bytes))
-                .map_err(|message| TapeError { record: number, message })?;
+                .map_err(|message| TapeError {
+                    record: number,
+                    message,
+                })?;
         }
         Ok(self.summary)
     }
@@ -125,7 +135,9 @@ impl TapeMatcher {
         let id = usize::try_from(record.id).expect("invariant: 64-bit machine");
         if id >= self.places.len() {
             if id > 4 * self.places.len() + (1 << 24) {
-                return Err(format!("id {id} leaves a gap, expected ids that grow from 1"));
+                return Err(format!(
+                    "id {id} leaves a gap, expected ids that grow from 1"
+                ));
             }
             self.places.resize((id + 1).next_power_of_two(), NONE);
         }
@@ -137,7 +149,13 @@ impl TapeMatcher {
             self.books.resize_with(book + 1, Book::new);
         }
         let owner = record.owner();
-        let left = self.take(book, record.side, record.price, i64::from(record.quantity), owner);
+        let left = self.take(
+            book,
+            record.side,
+            record.price,
+            i64::from(record.quantity),
+            owner,
+        );
         if left > 0 && record.kind == 0 {
             let node = Node::new(book as u32, record.side, record.price, left, owner);
             let index = self.slab.insert(node);
@@ -149,7 +167,10 @@ impl TapeMatcher {
 
     #[inline]
     fn cancel_or_move(&mut self, record: &Record) -> Result<(), String> {
-        let place = usize::try_from(record.id).ok().and_then(|id| self.places.get(id)).copied();
+        let place = usize::try_from(record.id)
+            .ok()
+            .and_then(|id| self.places.get(id))
+            .copied();
         let index = place
             .filter(|index| *index != NONE && self.slab[*index].resting)
             .ok_or_else(|| format!("id {} is no resting order", record.id))?;
@@ -183,9 +204,15 @@ impl TapeMatcher {
     #[inline]
     fn take(&mut self, book: usize, side: u8, ticks: i64, mut left: i64, owner: u32) -> i64 {
         while left > 0 {
-            let Some(index) = self.books[book].best(1 - side) else { break };
+            let Some(index) = self.books[book].best(1 - side) else {
+                break;
+            };
             let maker = &mut self.slab[index];
-            let crosses = if side == 0 { maker.ticks <= ticks } else { maker.ticks >= ticks };
+            let crosses = if side == 0 {
+                maker.ticks <= ticks
+            } else {
+                maker.ticks >= ticks
+            };
             if !crosses {
                 break;
             }
@@ -211,14 +238,20 @@ impl TapeMatcher {
 
 fn check_price(record: &Record) -> Result<(), String> {
     if record.price.abs_diff(0) > LARGEST_TICKS as u64 {
-        return Err(format!("price {} is out of range, expected up to 2^52 ticks", record.price));
+        return Err(format!(
+            "price {} is out of range, expected up to 2^52 ticks",
+            record.price
+        ));
     }
     Ok(())
 }
 
 fn check_terms(record: &Record) -> Result<(), String> {
     if record.side > 1 {
-        return Err(format!("side {} is unknown, expected 0 (buy) or 1 (sell)", record.side));
+        return Err(format!(
+            "side {} is unknown, expected 0 (buy) or 1 (sell)",
+            record.side
+        ));
     }
     if record.quantity == 0 {
         return Err("quantity is 0, expected at least 1".to_owned());

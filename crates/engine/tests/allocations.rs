@@ -13,7 +13,10 @@ struct Counting;
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 // SAFETY: every call is passed to the system's allocator unchanged; counting touches no memory that it hands out.
-#[allow(unsafe_code, reason = "a global allocator can be written in no other way")]
+#[allow(
+    unsafe_code,
+    reason = "a global allocator can be written in no other way"
+)]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +71,10 @@ fn matching_in_steady_state_allocates_nothing_but_growing_tables() {
                 .expect("the contract is kept");
             traded += usize::from(out.len() > 250);
         }
-        assert!(traded >= commands.len() / 2, "every second order trades: {traded}");
+        assert!(
+            traded >= commands.len() / 2,
+            "every second order trades: {traded}"
+        );
         ALLOCATIONS.load(Ordering::Relaxed) - before
     };
     let warm = commands(&mut venue, 5_000);
@@ -76,5 +82,8 @@ fn matching_in_steady_state_allocates_nothing_but_growing_tables() {
     play(&mut venue, &warm);
     let allocations = play(&mut venue, &measured);
     // Settlement's table of order leaves grows with every order; it doubles, so a few allocations remain.
-    assert!(allocations <= 8, "2,000 commands made {allocations} allocations");
+    assert!(
+        allocations <= 8,
+        "2,000 commands made {allocations} allocations"
+    );
 }

@@ -22,14 +22,29 @@ struct NaiveBook {
 
 impl NaiveBook {
     fn side(&self, side: u8) -> Vec<NaiveOrder> {
-        let mut orders: Vec<_> = self.orders.iter().filter(|o| o.side == side).cloned().collect();
+        let mut orders: Vec<_> = self
+            .orders
+            .iter()
+            .filter(|o| o.side == side)
+            .cloned()
+            .collect();
         orders.sort_by_key(|o| (if side == BUY { -o.ticks } else { o.ticks }, o.arrival));
         orders
     }
 
-    fn take(&mut self, side: u8, ticks: i64, mut left: i64, trades: &mut Vec<(usize, i64, i64)>) -> i64 {
+    fn take(
+        &mut self,
+        side: u8,
+        ticks: i64,
+        mut left: i64,
+        trades: &mut Vec<(usize, i64, i64)>,
+    ) -> i64 {
         for maker in self.side(1 - side) {
-            let crosses = if side == BUY { maker.ticks <= ticks } else { maker.ticks >= ticks };
+            let crosses = if side == BUY {
+                maker.ticks <= ticks
+            } else {
+                maker.ticks >= ticks
+            };
             if left == 0 || !crosses {
                 break;
             }
@@ -48,7 +63,13 @@ impl NaiveBook {
 
     fn rest(&mut self, id: usize, side: u8, ticks: i64, left: i64) {
         self.arrivals += 1;
-        self.orders.push(NaiveOrder { id, side, ticks, left, arrival: self.arrivals });
+        self.orders.push(NaiveOrder {
+            id,
+            side,
+            ticks,
+            left,
+            arrival: self.arrivals,
+        });
     }
 }
 
@@ -90,7 +111,9 @@ impl Pair {
         let naive_left = self.naive.take(side, ticks, size, &mut expected);
         let mut left = size;
         while left > 0 {
-            let Some(index) = self.book.best(1 - side) else { break };
+            let Some(index) = self.book.best(1 - side) else {
+                break;
+            };
             let maker = &mut self.slab[index];
             if (side == BUY && maker.ticks > ticks) || (side == SELL && maker.ticks < ticks) {
                 break;
@@ -121,10 +144,23 @@ impl Pair {
             let found: Vec<_> = self
                 .book
                 .orders(&self.slab, side)
-                .map(|index| (self.slab[index].account as usize, self.slab[index].remaining))
+                .map(|index| {
+                    (
+                        self.slab[index].account as usize,
+                        self.slab[index].remaining,
+                    )
+                })
                 .collect();
-            let expected: Vec<_> = self.naive.side(side).iter().map(|o| (o.id, o.left)).collect();
-            assert_eq!(found, expected, "the priority of side {side} differs from the naive book's");
+            let expected: Vec<_> = self
+                .naive
+                .side(side)
+                .iter()
+                .map(|o| (o.id, o.left))
+                .collect();
+            assert_eq!(
+                found, expected,
+                "the priority of side {side} differs from the naive book's"
+            );
         }
     }
 }
@@ -166,7 +202,9 @@ fn a_thousand_prices_across_the_whole_range_keep_their_order() {
     let mut prices = Vec::new();
     let mut state = 1u64;
     for number in 0..20_000u32 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         // Spread over all magnitudes, so that near and far levels both occur and the window moves.
         let ticks = ((state >> 12) >> (state & 47)) as i64 + 1;
         let index = slab.insert(Node::new(0, SELL, ticks, 1, number));
@@ -176,11 +214,18 @@ fn a_thousand_prices_across_the_whole_range_keep_their_order() {
     prices.sort_unstable();
     for (ticks, number) in prices {
         let index = book.best(SELL).expect("orders are left");
-        assert_eq!((slab[index].ticks, slab[index].account), (ticks, number), "wrong best order");
+        assert_eq!(
+            (slab[index].ticks, slab[index].account),
+            (ticks, number),
+            "wrong best order"
+        );
         book.remove(&mut slab, index);
         slab.remove(index);
     }
-    assert!(book.best(SELL).is_none() && slab.is_empty(), "an order stayed behind");
+    assert!(
+        book.best(SELL).is_none() && slab.is_empty(),
+        "an order stayed behind"
+    );
 }
 
 fn record(kind: u8, side: u8, quantity: u32, id: u64, price: i64) -> Vec<u8> {
@@ -197,22 +242,35 @@ fn a_tape_trades_at_the_resting_price_and_a_move_loses_priority() {
     let tape = [
         record(0, 1, 5, 1, 100),
         record(0, 1, 5, 2, 100),
-        record(3, 1, 0, 1, 100),  // order 1 goes behind order 2
-        record(1, 0, 5, 3, 101),  // takes order 2 whole
+        record(3, 1, 0, 1, 100), // order 1 goes behind order 2
+        record(1, 0, 5, 3, 101), // takes order 2 whole
         record(2, 1, 0, 1, 0),
-        record(1, 0, 5, 4, 101),  // nothing is left
+        record(1, 0, 5, 4, 101), // nothing is left
     ]
     .concat();
     let summary = matcher.run(&tape).expect("a valid tape");
-    assert_eq!((summary.trades, summary.quantity, summary.notional), (1, 5, 500));
-    assert_eq!(matcher.resting(), 0, "order 1 was cancelled, order 2 filled");
+    assert_eq!(
+        (summary.trades, summary.quantity, summary.notional),
+        (1, 5, 500)
+    );
+    assert_eq!(
+        matcher.resting(),
+        0,
+        "order 1 was cancelled, order 2 filled"
+    );
 }
 
 #[test]
 fn a_faulty_tape_names_its_record() {
     let mut matcher = TapeMatcher::new();
-    let error = matcher.run(&[record(0, 0, 1, 1, 5), record(2, 0, 0, 9, 0)].concat()).unwrap_err();
+    let error = matcher
+        .run(&[record(0, 0, 1, 1, 5), record(2, 0, 0, 9, 0)].concat())
+        .unwrap_err();
     assert_eq!(error.record, 1, "{}", error.message);
-    assert!(error.message.contains('9'), "the message names the id: {}", error.message);
+    assert!(
+        error.message.contains('9'),
+        "the message names the id: {}",
+        error.message
+    );
     assert!(matcher.run(&[0u8; 23]).is_err(), "a cut record is refused");
 }

@@ -7,8 +7,16 @@ use common::*;
 /// Asserts that a command was refused by this rule and field.
 #[track_caller]
 fn refused(output: &Output, code: u16, field: u8) {
-    assert_eq!(output.refusal(), Some((code, field)), "refused by another rule: {output:?}");
-    assert_eq!((output.events.len(), output.micro_ops.len()), (1, 0), "a refusal stands alone");
+    assert_eq!(
+        output.refusal(),
+        Some((code, field)),
+        "refused by another rule: {output:?}"
+    );
+    assert_eq!(
+        (output.events.len(), output.micro_ops.len()),
+        (1, 0),
+        "a refusal stands alone"
+    );
 }
 
 #[track_caller]
@@ -19,7 +27,15 @@ fn accepted(output: &Output) {
 #[test]
 fn c_01_only_known_commands_of_exact_length() {
     let mut venue = Venue::open(1);
-    for bytes in [&[][..], &[1], &[2, 24], &[1, 24, 0], &[1, 1, 0], &[1, 99], &[1, 32, 0]] {
+    for bytes in [
+        &[][..],
+        &[1],
+        &[2, 24],
+        &[1, 24, 0],
+        &[1, 1, 0],
+        &[1, 99],
+        &[1, 32, 0],
+    ] {
         let output = venue.raw(bytes, [1; 20]);
         refused(&output, 801, 0);
     }
@@ -64,22 +80,29 @@ fn c_04_a_nonce_is_used_once_and_lies_in_the_window() {
 #[test]
 fn o_01_to_o_12_the_terms_of_an_order() {
     let mut venue = Venue::open(1);
-    let check = |venue: &mut Venue, code: u16, field: u8, change: &dyn Fn(&mut merkat_settle::Order)| {
-        let mut order = venue.order(1, BUY, 99_000, COIN);
-        change(&mut order);
-        refused(&venue.place(&order), code, field);
-    };
+    let check =
+        |venue: &mut Venue, code: u16, field: u8, change: &dyn Fn(&mut merkat_settle::Order)| {
+            let mut order = venue.order(1, BUY, 99_000, COIN);
+            change(&mut order);
+            refused(&venue.place(&order), code, field);
+        };
     check(&mut venue, 901, 2, &|order| order.listing = 2);
     check(&mut venue, 902, 3, &|order| order.side = 2);
     check(&mut venue, 903, 4, &|order| order.flags = 3);
     check(&mut venue, 904, 5, &|order| order.limit_price += 1);
     check(&mut venue, 904, 5, &|order| order.limit_price = 0);
-    check(&mut venue, 904, 5, &|order| order.limit_price = ((1 << 52) / TICK + 1) * TICK);
+    check(&mut venue, 904, 5, &|order| {
+        order.limit_price = ((1 << 52) / TICK + 1) * TICK
+    });
     check(&mut venue, 905, 6, &|order| order.size = 1);
     check(&mut venue, 905, 6, &|order| order.size = 0);
-    check(&mut venue, 905, 6, &|order| order.size = (1 << 56) / LOT * LOT + LOT);
+    check(&mut venue, 905, 6, &|order| {
+        order.size = (1 << 56) / LOT * LOT + LOT
+    });
     check(&mut venue, 906, 8, &|order| order.expiry_ns = START_NS);
-    check(&mut venue, 907, 8, &|order| order.expiry_ns = START_NS + 7 * DAY_NS + 1);
+    check(&mut venue, 907, 8, &|order| {
+        order.expiry_ns = START_NS + 7 * DAY_NS + 1
+    });
     check(&mut venue, 907, 8, &|order| order.flags = 1);
     check(&mut venue, 908, 10, &|order| order.version = 2);
     check(&mut venue, 909, 9, &|order| order.counter += 1);
@@ -96,7 +119,11 @@ fn o_11_x_06_a_floor_voids_orders_and_only_rises() {
     let order = venue.order(1, BUY, 99_000, COIN);
     accepted(&venue.place(&order));
     let output = venue.floor(1, order.counter);
-    assert_eq!((output.kinds(), output.ops()), (vec![5, 8], vec![7]), "{output:?}");
+    assert_eq!(
+        (output.kinds(), output.ops()),
+        (vec![5, 8], vec![7]),
+        "{output:?}"
+    );
     assert_eq!(output.cancels(), [(2, COIN)], "the order left by the floor");
     refused(&venue.floor(1, order.counter), 1006, 17);
     let mut below = venue.order(1, BUY, 99_000, COIN);
@@ -152,7 +179,11 @@ fn o_17_o_18_bounded_listings_and_groups() {
         let mut order = venue.order(1, BUY, 99_000, LOT);
         order.listing = listing;
         let output = venue.place(&order);
-        if listing <= 8 { accepted(&output) } else { refused(&output, 918, 2) }
+        if listing <= 8 {
+            accepted(&output)
+        } else {
+            refused(&output, 918, 2)
+        }
     }
     venue.limits(7, 100, 100);
     let order = venue.order(1, BUY, 99_000, LOT);
@@ -171,8 +202,16 @@ fn o_19_the_band_refuses_limits_and_tightens_market_orders() {
     let mut market = venue.order(2, BUY, 200_000, 2 * LOT);
     (market.flags, market.expiry_ns) = (5, START_NS + SECOND_NS);
     let output = venue.place(&market);
-    assert_eq!(output.trades(), [(103_000 * USD, LOT)], "the band's edge still trades");
-    assert_eq!(output.cancels(), [(3, LOT)], "what is left of a market order goes");
+    assert_eq!(
+        output.trades(),
+        [(103_000 * USD, LOT)],
+        "the band's edge still trades"
+    );
+    assert_eq!(
+        output.cancels(),
+        [(3, LOT)],
+        "what is left of a market order goes"
+    );
 }
 
 #[test]
@@ -207,14 +246,33 @@ fn trades_follow_price_then_time_and_open_both_orders_first() {
     venue.limit(2, SELL, 100_000, LOT);
     venue.limit(3, SELL, 100_000, LOT);
     let output = venue.limit(4, BUY, 100_010, 4 * LOT);
-    let prices = [(100_000 * USD, LOT), (100_000 * USD, LOT), (100_010 * USD, LOT)];
+    let prices = [
+        (100_000 * USD, LOT),
+        (100_000 * USD, LOT),
+        (100_010 * USD, LOT),
+    ];
     assert_eq!(output.trades(), prices, "best price first");
     // The account's lowest four bits are the high half of the key's seventh byte.
-    let makers: Vec<u8> = output.events_of(4).iter().map(|event| event[11] >> 4).collect();
-    assert_eq!(makers, [2, 3, 1], "at one price the first come trades first");
-    assert_eq!(output.ops(), [4, 4, 5, 4, 5, 4, 5], "the taker is opened once, makers each");
+    let makers: Vec<u8> = output
+        .events_of(4)
+        .iter()
+        .map(|event| event[11] >> 4)
+        .collect();
+    assert_eq!(
+        makers,
+        [2, 3, 1],
+        "at one price the first come trades first"
+    );
+    assert_eq!(
+        output.ops(),
+        [4, 4, 5, 4, 5, 4, 5],
+        "the taker is opened once, makers each"
+    );
     assert_eq!(output.kinds(), [2, 4, 4, 4, 3], "accepted, trades, rested");
-    assert_eq!([1, 2, 3, 4].map(|account| venue.size_of(account)), [-LOT, -LOT, -LOT, 3 * LOT]);
+    assert_eq!(
+        [1, 2, 3, 4].map(|account| venue.size_of(account)),
+        [-LOT, -LOT, -LOT, 3 * LOT]
+    );
 }
 
 #[test]
@@ -226,7 +284,11 @@ fn m_01_m_02_makers_that_expired_or_are_the_takers_own_leave() {
     venue.limit(2, SELL, 100_000, LOT);
     venue.wait(SECOND_NS);
     let output = venue.limit(2, BUY, 100_000, LOT);
-    assert_eq!(output.cancels(), [(4, LOT), (5, LOT)], "expired, then the taker's own");
+    assert_eq!(
+        output.cancels(),
+        [(4, LOT), (5, LOT)],
+        "expired, then the taker's own"
+    );
     assert_eq!(output.kinds().last(), Some(&3), "the taker rests");
 }
 
@@ -240,7 +302,11 @@ fn m_03_m_08_makers_outside_the_band_or_below_the_fee_leave() {
     venue.wait(SECOND_NS).epoch(0, 101_000);
     venue.instrument(1, 1, 600_000, 600_000);
     let output = venue.limit(2, BUY, 101_000, LOT);
-    assert_eq!(output.cancels(), [(6, LOT), (10, LOT)], "97,000 lies below the band, then the fee");
+    assert_eq!(
+        output.cancels(),
+        [(6, LOT), (10, LOT)],
+        "97,000 lies below the band, then the fee"
+    );
 }
 
 #[test]
@@ -260,7 +326,11 @@ fn m_04_a_restricted_maker_may_only_reduce() {
     venue.wait(5 * SECOND_NS + 1);
     venue.epoch(0, 100_000);
     let output = venue.limit(3, BUY, 100_000, LOT);
-    assert_eq!(output.cancels(), [(7, LOT)], "the maker holds a stale group");
+    assert_eq!(
+        output.cancels(),
+        [(7, LOT)],
+        "the maker holds a stale group"
+    );
     assert!(output.trades().is_empty(), "nothing traded");
 }
 
@@ -277,7 +347,11 @@ fn m_06_a_maker_whose_equity_fell_leaves_unless_it_improves() {
     venue.wait(SECOND_NS);
     venue.epoch(0, 98_500);
     let output = venue.limit(3, BUY, 99_500, COIN);
-    assert_eq!(output.trades(), [(99_500 * USD, COIN)], "a reduction improves");
+    assert_eq!(
+        output.trades(),
+        [(99_500 * USD, COIN)],
+        "a reduction improves"
+    );
     let fill = output.micro_ops.last().unwrap();
     assert_eq!(fill.last(), Some(&1), "the maker's rule is `improves`");
     let output = venue.limit(3, SELL, 99_000, COIN);
@@ -316,10 +390,22 @@ fn x_01_x_02_x_03_x_04_amend_needs_its_order_and_its_terms() {
     venue.limit(2, SELL, 99_000, 2 * LOT);
     refused(&amended(&mut venue, &|new| new.size = 2 * LOT), 1004, 6);
     let output = amended(&mut venue, &|new| new.size = 5 * LOT);
-    assert_eq!(output.kinds(), [6, 3], "amended without priority, rested: {output:?}");
+    assert_eq!(
+        output.kinds(),
+        [6, 3],
+        "amended without priority, rested: {output:?}"
+    );
     let output = venue.limit(2, SELL, 99_000, 3 * LOT);
-    assert_eq!(output.trades(), [(99_000 * USD, 3 * LOT)], "2 of 5 lots were filled before");
-    assert_eq!(output.ops(), [4, 4, 5], "settlement sees the new version first");
+    assert_eq!(
+        output.trades(),
+        [(99_000 * USD, 3 * LOT)],
+        "2 of 5 lots were filled before"
+    );
+    assert_eq!(
+        output.ops(),
+        [4, 4, 5],
+        "settlement sees the new version first"
+    );
 }
 
 #[test]
@@ -334,7 +420,11 @@ fn an_amendment_keeps_priority_only_at_its_price_and_not_larger() {
         accepted(&venue.amend(&order));
         venue.restart();
         venue.limit(3, SELL, 99_000, LOT);
-        assert_eq!(venue.size_of(first), LOT, "account {first} comes first after +{change}");
+        assert_eq!(
+            venue.size_of(first),
+            LOT,
+            "account {first} comes first after +{change}"
+        );
     }
 }
 
@@ -347,8 +437,7 @@ fn x_05_x_07_a_renewal_takes_the_place_in_the_queue() {
     venue.limit(2, BUY, 99_000, 2 * LOT);
     let renewal = |venue: &mut Venue| {
         let mut new = venue.order(1, BUY, 99_000, 2 * LOT);
-        (new.renews_hour, new.renews_counter) =
-            ((order.expiry_ns / HOUR_NS) as u32, order.counter);
+        (new.renews_hour, new.renews_counter) = ((order.expiry_ns / HOUR_NS) as u32, order.counter);
         new
     };
     let mut wrong = renewal(&mut venue);
@@ -362,7 +451,11 @@ fn x_05_x_07_a_renewal_takes_the_place_in_the_queue() {
     refused(&venue.renew(&wrong), 1001, 9);
     let right = renewal(&mut venue);
     let output = venue.renew(&right);
-    assert_eq!((output.kinds(), output.ops()), (vec![7], vec![4]), "{output:?}");
+    assert_eq!(
+        (output.kinds(), output.ops()),
+        (vec![7], vec![4]),
+        "{output:?}"
+    );
     venue.restart();
     let output = venue.limit(3, SELL, 99_000, LOT);
     assert_eq!(venue.size_of(1), LOT, "the renewed order still comes first");
@@ -395,7 +488,11 @@ fn a_cancelled_order_that_settlement_has_seen_is_closed_there() {
     venue.place(&unseen);
     venue.limit(2, SELL, 99_000, LOT);
     assert_eq!(venue.cancel(&seen).ops(), [6], "order_close follows");
-    assert_eq!(venue.cancel(&unseen).ops(), Vec::<u8>::new(), "settlement never saw it");
+    assert_eq!(
+        venue.cancel(&unseen).ops(),
+        Vec::<u8>::new(),
+        "settlement never saw it"
+    );
     refused(&venue.cancel(&seen), 1001, 9);
 }
 

@@ -10,11 +10,26 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Step {
     Bytes(Vec<u8>),
-    Order { account: u32, side: u8, flags: u8, offset: i64, lots: i64, kind: u8 },
-    Mutated { byte: usize, value: u8, kind: u8 },
+    Order {
+        account: u32,
+        side: u8,
+        flags: u8,
+        offset: i64,
+        lots: i64,
+        kind: u8,
+    },
+    Mutated {
+        byte: usize,
+        value: u8,
+        kind: u8,
+    },
     Cancel(u32),
     Floor(u32, u64),
-    Cash { account: u32, to: u32, amount: u64 },
+    Cash {
+        account: u32,
+        to: u32,
+        amount: u64,
+    },
     Deposit(u32, u64),
     Epoch(i64),
     Heartbeat,
@@ -51,27 +66,55 @@ impl Player {
     fn new() -> Self {
         let mut venue = Venue::open(8);
         venue.fund(0, 1_000_000);
-        Self { venue, index: 100_000, last: Vec::new() }
+        Self {
+            venue,
+            index: 100_000,
+            last: Vec::new(),
+        }
     }
 
-    fn order(&mut self, account: u32, side: u8, flags: u8, offset: i64, lots: i64, kind: u8) -> Output {
-        let mut order = self.venue.order(account, side, self.index + offset, lots * LOT);
+    fn order(
+        &mut self,
+        account: u32,
+        side: u8,
+        flags: u8,
+        offset: i64,
+        lots: i64,
+        kind: u8,
+    ) -> Output {
+        let mut order = self
+            .venue
+            .order(account, side, self.index + offset, lots * LOT);
         order.flags = flags;
         if flags & 1 == 1 {
             order.expiry_ns = self.venue.time_ns + 10 * SECOND_NS;
         }
-        let known = self.last.iter().rev().find(|known| known.account == account).copied();
+        let known = self
+            .last
+            .iter()
+            .rev()
+            .find(|known| known.account == account)
+            .copied();
         match (kind, known) {
             (2, Some(known)) => {
                 let nonce = order.nonce;
-                order = Order { limit_price: order.limit_price, size: order.size, ..known };
+                order = Order {
+                    limit_price: order.limit_price,
+                    size: order.size,
+                    ..known
+                };
                 (order.nonce, order.version) = (nonce, known.version + 1);
                 self.last.push(order);
                 self.venue.amend(&order)
             }
             (3, Some(known)) => {
                 let (nonce, counter) = (order.nonce, order.counter);
-                order = Order { nonce, counter, version: 1, ..known };
+                order = Order {
+                    nonce,
+                    counter,
+                    version: 1,
+                    ..known
+                };
                 (order.renews_hour, order.renews_counter) =
                     ((known.expiry_ns / HOUR_NS) as u32, known.counter);
                 self.venue.renew(&order)
@@ -97,17 +140,30 @@ impl Player {
         let venue = &mut self.venue;
         Some(match step {
             Step::Bytes(bytes) => venue.raw(bytes, owner_of(1)),
-            Step::Order { account, side, flags, offset, lots, kind } => {
-                self.order(*account, *side, *flags, *offset, *lots, *kind)
-            }
+            Step::Order {
+                account,
+                side,
+                flags,
+                offset,
+                lots,
+                kind,
+            } => self.order(*account, *side, *flags, *offset, *lots, *kind),
             Step::Mutated { byte, value, kind } => self.mutated(*byte, *value, *kind),
             Step::Cancel(account) => {
-                let known = self.last.iter().rev().find(|known| known.account == *account)?;
+                let known = self
+                    .last
+                    .iter()
+                    .rev()
+                    .find(|known| known.account == *account)?;
                 let known = *known;
                 self.venue.cancel(&known)
             }
             Step::Floor(account, floor) => venue.floor(*account, *floor),
-            Step::Cash { account, to, amount } => {
+            Step::Cash {
+                account,
+                to,
+                amount,
+            } => {
                 let nonce = venue.nonce(*account);
                 let amount = u128::from(*amount) * USD as u128;
                 if *to == 0 {

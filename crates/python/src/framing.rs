@@ -25,17 +25,26 @@ pub fn value_error(message: impl Into<String>) -> PyErr {
 /// An argument of exactly `LENGTH` bytes.
 pub fn fixed<const LENGTH: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8; LENGTH]> {
     bytes.try_into().map_err(|_| {
-        value_error(format!("{name} has {} bytes, expected {LENGTH}", bytes.len()))
+        value_error(format!(
+            "{name} has {} bytes, expected {LENGTH}",
+            bytes.len()
+        ))
     })
 }
 
 /// An argument made of whole pieces of `LENGTH` bytes.
-pub fn pieces<'a, const LENGTH: usize>(name: &str, bytes: &'a [u8]) -> PyResult<&'a [[u8; LENGTH]]> {
+pub fn pieces<'a, const LENGTH: usize>(
+    name: &str,
+    bytes: &'a [u8],
+) -> PyResult<&'a [[u8; LENGTH]]> {
     let (whole, rest) = bytes.as_chunks::<LENGTH>();
     if rest.is_empty() {
         return Ok(whole);
     }
-    Err(value_error(format!("{name} has {} bytes, expected a multiple of {LENGTH}", bytes.len())))
+    Err(value_error(format!(
+        "{name} has {} bytes, expected a multiple of {LENGTH}",
+        bytes.len()
+    )))
 }
 
 /// Splits a batch; nothing of it is used unless all of it is well framed.
@@ -53,7 +62,11 @@ pub fn records(batch: &[u8]) -> Result<Vec<Record<'_>>, String> {
             ));
         };
         let word = |from: usize| {
-            u64::from_be_bytes(head[from..from + 8].try_into().expect("invariant: 20 bytes"))
+            u64::from_be_bytes(
+                head[from..from + 8]
+                    .try_into()
+                    .expect("invariant: 20 bytes"),
+            )
         };
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
         let Some((command, next)) = body.split_at_checked(length) else {
@@ -63,7 +76,11 @@ pub fn records(batch: &[u8]) -> Result<Vec<Record<'_>>, String> {
                 body.len()
             ));
         };
-        records.push(Record { log_number: word(4), time_ns: word(12), command });
+        records.push(Record {
+            log_number: word(4),
+            time_ns: word(12),
+            command,
+        });
         rest = next;
     }
     Ok(records)
@@ -107,5 +124,8 @@ pub fn signers<'a>(bytes: &'a [u8], records: &[Record<'_>]) -> Result<Vec<&'a [A
     if rest.is_empty() {
         return Ok(lists);
     }
-    Err(format!("signers: {} bytes follow the entry of the last command", rest.len()))
+    Err(format!(
+        "signers: {} bytes follow the entry of the last command",
+        rest.len()
+    ))
 }

@@ -36,7 +36,13 @@ impl Engine {
         let mut out = Vec::with_capacity(8 * batch.len());
         let mut apply = |record: &Record<'_>, signers: &[[u8; 20]]| {
             self.machine
-                .apply(record.log_number, record.time_ns, record.command, signers, &mut out)
+                .apply(
+                    record.log_number,
+                    record.time_ns,
+                    record.command,
+                    signers,
+                    &mut out,
+                )
                 .map_err(|error| error.to_string())
         };
         match given {
@@ -62,7 +68,10 @@ impl Engine {
     #[new]
     fn new(chain_id: u64, verifying_contract: &[u8], salt: &[u8]) -> PyResult<Self> {
         let domain = domain(chain_id, verifying_contract, salt)?;
-        Ok(Self { machine: Machine::new(), domain })
+        Ok(Self {
+            machine: Machine::new(),
+            domain,
+        })
     }
 
     /// An engine that goes on where a snapshot was taken.
@@ -88,7 +97,9 @@ impl Engine {
         batch: &[u8],
         signers: Option<&[u8]>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let outputs = py.detach(|| self.apply_batch(batch, signers)).map_err(value_error)?;
+        let outputs = py
+            .detach(|| self.apply_batch(batch, signers))
+            .map_err(value_error)?;
         Ok(PyBytes::new(py, &outputs))
     }
 
@@ -128,7 +139,9 @@ pub struct Book {
 impl Book {
     #[new]
     fn new() -> Self {
-        Self { matcher: TapeMatcher::new() }
+        Self {
+            matcher: TapeMatcher::new(),
+        }
     }
 
     /// Plays a tape; returns (trades, quantity, notional) of all tapes so far.
@@ -152,7 +165,11 @@ impl Book {
     }
 
     /// Plays a tape record by record; returns the nanoseconds of each as u32, big-endian.
-    fn run_latencies<'py>(&mut self, py: Python<'py>, tape: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    fn run_latencies<'py>(
+        &mut self,
+        py: Python<'py>,
+        tape: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let played = py.detach(|| {
             let mut out = Vec::with_capacity(tape.len() / RECORD * 4);
             for bytes in tape.chunks(RECORD) {

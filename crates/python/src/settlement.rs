@@ -30,18 +30,24 @@ impl Settlement {
         let domain = domain(chain_id, verifying_contract, salt)?;
         let state = State::decode_alone(settlement_part);
         let state = state.map_err(|error| value_error(error.to_string()))?;
-        Ok(Self { state, committer: Committer::new(), domain })
+        Ok(Self {
+            state,
+            committer: Committer::new(),
+            domain,
+        })
     }
 
     /// Applies an input without its frame; returns (code, field), zeros if it was accepted. For an inbox item that its
     /// checks refuse they are those of the item: the step itself is accepted.
     fn apply_input(&mut self, py: Python<'_>, op: &[u8]) -> (u16, u8) {
-        py.detach(|| match apply_input(&mut self.state, &self.domain, op, &recover) {
-            Ok(Effect::ItemRefused(Refusal { code, field })) | Err(Refusal { code, field }) => {
-                (code, field)
-            }
-            Ok(_) => (0, 0),
-        })
+        py.detach(
+            || match apply_input(&mut self.state, &self.domain, op, &recover) {
+                Ok(Effect::ItemRefused(Refusal { code, field })) | Err(Refusal { code, field }) => {
+                    (code, field)
+                }
+                Ok(_) => (0, 0),
+            },
+        )
     }
 
     fn root<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {

@@ -20,16 +20,27 @@ const BEAT_BYTES: usize = 49;
 /// The domain of a venue from the three arguments that name it.
 pub fn domain(chain_id: u64, verifying_contract: &[u8], salt: &[u8]) -> PyResult<Domain> {
     let contract = fixed::<20>("verifying_contract", verifying_contract)?;
-    Ok(Domain::new(chain_id, &contract, &fixed::<32>("salt", salt)?))
+    Ok(Domain::new(
+        chain_id,
+        &contract,
+        &fixed::<32>("salt", salt)?,
+    ))
 }
 
 /// The signers of every command: recovered over all cores, the zero address where a signature names nobody.
 pub fn recover_all(domain: &Domain, records: &[Record<'_>]) -> Vec<Vec<Address>> {
-    let digests: Vec<_> =
-        records.iter().map(|record| signed_digests(domain, record.command)).collect();
+    let digests: Vec<_> = records
+        .iter()
+        .map(|record| signed_digests(domain, record.command))
+        .collect();
     let flat: Vec<_> = digests.iter().flatten().copied().collect();
-    let mut addresses = recover_batch(&flat).into_iter().map(Option::unwrap_or_default);
-    digests.iter().map(|list| addresses.by_ref().take(list.len()).collect()).collect()
+    let mut addresses = recover_batch(&flat)
+        .into_iter()
+        .map(Option::unwrap_or_default);
+    digests
+        .iter()
+        .map(|list| addresses.by_ref().take(list.len()).collect())
+        .collect()
 }
 
 /// Recovers the signers of a batch: per command u8 count and so many addresses of 20 bytes.
@@ -62,9 +73,9 @@ fn secret(name: &str, bytes: &[u8; 32]) -> PyResult<Secret> {
 fn framed(commands: &[u8]) -> PyResult<Vec<&[u8]>> {
     let (mut found, mut rest) = (Vec::new(), commands);
     while !rest.is_empty() {
-        let parts = rest.split_first_chunk::<4>().and_then(|(head, body)| {
-            body.split_at_checked(u32::from_be_bytes(*head) as usize)
-        });
+        let parts = rest
+            .split_first_chunk::<4>()
+            .and_then(|(head, body)| body.split_at_checked(u32::from_be_bytes(*head) as usize));
         let Some((command, next)) = parts else {
             return Err(value_error(format!(
                 "commands: number {} at byte {} is cut, expected a u32 length and so many bytes",
@@ -92,7 +103,11 @@ pub fn sign_commands<'py>(
     let found = framed(commands)?;
     let secrets = pieces::<32>("secrets", secrets)?;
     if secrets.len() != found.len() {
-        let message = format!("{} secrets for {} commands: give one each", secrets.len(), found.len());
+        let message = format!(
+            "{} secrets for {} commands: give one each",
+            secrets.len(),
+            found.len()
+        );
         return Err(value_error(message));
     }
     let mut items = Vec::with_capacity(found.len());
@@ -132,7 +147,11 @@ pub fn sign_oracle<'py>(
     let domain = domain(chain_id, verifying_contract, salt)?;
     let secrets = pieces::<32>("secrets", secrets)?;
     if secrets.len() != nodes.len() || nodes.len() > 255 {
-        let message = format!("{} secrets for {} nodes: give one each", secrets.len(), nodes.len());
+        let message = format!(
+            "{} secrets for {} nodes: give one each",
+            secrets.len(),
+            nodes.len()
+        );
         return Err(value_error(message));
     }
     let digest = oracle_digest(&domain, payload)?;
@@ -143,7 +162,10 @@ pub fn sign_oracle<'py>(
     let signatures: Vec<_> = nodes
         .iter()
         .zip(sign_batch(&items))
-        .map(|(node, signature)| NodeSignature { node: *node, signature })
+        .map(|(node, signature)| NodeSignature {
+            node: *node,
+            signature,
+        })
         .collect();
     let mut out = Vec::new();
     merkat_settle::order::write_signatures(&signatures, &mut out);
@@ -154,7 +176,8 @@ fn oracle_digest(domain: &Domain, payload: &[u8]) -> PyResult<[u8; 32]> {
     match payload.len() {
         Vector::BYTES => {
             let vector = Vector::read(&mut Reader::new(payload));
-            let vector = vector.map_err(|_| value_error("payload: the vector's version is not 1"))?;
+            let vector =
+                vector.map_err(|_| value_error("payload: the vector's version is not 1"))?;
             Ok(domain.epoch(&vector))
         }
         BEAT_BYTES => {
@@ -179,7 +202,9 @@ fn receipt_digests(
     let hashes = pieces::<HASHES_BYTES>("hashes", hashes)?;
     let last = u64::try_from(hashes.len()).expect("invariant: 64-bit machine");
     if first_log_number.checked_add(last).is_none() {
-        return Err(value_error("first_log_number leaves 64 bits with this many hashes"));
+        return Err(value_error(
+            "first_log_number leaves 64 bits with this many hashes",
+        ));
     }
     let digest = |(log_number, pair): (u64, &[u8; HASHES_BYTES])| {
         let (command_hash, journal_hash) = pair.split_at(32);
@@ -208,7 +233,10 @@ pub fn sign_receipts<'py>(
     let key = secret("secret", &fixed::<32>("secret", secret_key)?)?;
     let digests = receipt_digests(&domain, salt, first_log_number, hashes)?;
     let signatures = py.detach(|| {
-        let items: Vec<_> = digests.iter().map(|digest| (key.clone(), *digest)).collect();
+        let items: Vec<_> = digests
+            .iter()
+            .map(|digest| (key.clone(), *digest))
+            .collect();
         sign_batch(&items)
     });
     Ok(PyBytes::new(py, signatures.as_flattened()))
@@ -216,7 +244,10 @@ pub fn sign_receipts<'py>(
 
 /// Whether every receipt bears the signature of this address.
 #[pyfunction]
-#[allow(clippy::too_many_arguments, reason = "the receipt's fields are those of formats.md")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the receipt's fields are those of formats.md"
+)]
 pub fn verify_receipts(
     py: Python<'_>,
     chain_id: u64,
@@ -239,8 +270,13 @@ pub fn verify_receipts(
         )));
     }
     Ok(py.detach(|| {
-        let items: Vec<_> = digests.into_iter().zip(signatures.iter().copied()).collect();
-        recover_batch(&items).into_iter().all(|signer| signer == Some(address))
+        let items: Vec<_> = digests
+            .into_iter()
+            .zip(signatures.iter().copied())
+            .collect();
+        recover_batch(&items)
+            .into_iter()
+            .all(|signer| signer == Some(address))
     }))
 }
 

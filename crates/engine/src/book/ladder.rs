@@ -14,7 +14,10 @@ pub(super) struct Level {
     pub tail: u32,
 }
 
-const EMPTY: Level = Level { head: NONE, tail: NONE };
+const EMPTY: Level = Level {
+    head: NONE,
+    tail: NONE,
+};
 const SMALLEST_WINDOW: usize = 1 << 10;
 /// Three bitmap levels of 64 bits each.
 const LARGEST_WINDOW: usize = 1 << 18;
@@ -97,7 +100,8 @@ impl Ladder {
         self.far.insert(rank, level);
         self.far_touches += 1;
         // Moving the window costs about what it holds, so it must have been missed that often.
-        if self.levels.is_empty() || self.far_touches > 32 + self.occupied + self.levels.len() / 64 {
+        if self.levels.is_empty() || self.far_touches > 32 + self.occupied + self.levels.len() / 64
+        {
             self.move_window();
         }
     }
@@ -128,14 +132,18 @@ impl Ladder {
     fn lowest_from(&self, rank: i64) -> i64 {
         let start = rank.saturating_sub(self.base).max(0) as u64;
         let near = if start < self.levels.len() as u64 {
-            self.first_marked(start as usize).map_or(NO_RANK, |offset| self.base + offset as i64)
+            self.first_marked(start as usize)
+                .map_or(NO_RANK, |offset| self.base + offset as i64)
         } else {
             NO_RANK
         };
         if self.far.is_empty() {
             return near;
         }
-        self.far.range(rank..).next().map_or(near, |(far, _)| near.min(*far))
+        self.far
+            .range(rank..)
+            .next()
+            .map_or(near, |(far, _)| near.min(*far))
     }
 
     #[inline]
@@ -189,7 +197,8 @@ impl Ladder {
         let size = (self.levels.len() * 4).clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
         for offset in 0..self.levels.len() {
             if self.levels[offset].head != NONE {
-                self.far.insert(self.base + offset as i64, self.levels[offset]);
+                self.far
+                    .insert(self.base + offset as i64, self.levels[offset]);
             }
         }
         self.levels.clear();

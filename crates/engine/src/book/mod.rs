@@ -32,14 +32,19 @@ fn rank_of(side: u8, ticks: i64) -> i64 {
 impl Book {
     /// An empty book.
     pub fn new() -> Self {
-        Self { sides: [Ladder::new(), Ladder::new()] }
+        Self {
+            sides: [Ladder::new(), Ladder::new()],
+        }
     }
 
     /// Puts the order at the end of the queue of its price.
     #[inline]
     pub fn insert(&mut self, slab: &mut Slab, index: u32) {
         let node = &mut slab[index];
-        debug_assert!(!node.resting && node.remaining > 0, "an order rests once, with something left");
+        debug_assert!(
+            !node.resting && node.remaining > 0,
+            "an order rests once, with something left"
+        );
         node.resting = true;
         node.next = NONE;
         let (side, rank) = (node.side, rank_of(node.side, node.ticks));
@@ -48,11 +53,23 @@ impl Book {
             Some(level) => {
                 node.previous = level.tail;
                 slab[level.tail].next = index;
-                ladder.set_level(rank, Level { head: level.head, tail: index });
+                ladder.set_level(
+                    rank,
+                    Level {
+                        head: level.head,
+                        tail: index,
+                    },
+                );
             }
             None => {
                 node.previous = NONE;
-                ladder.add_level(rank, Level { head: index, tail: index });
+                ladder.add_level(
+                    rank,
+                    Level {
+                        head: index,
+                        tail: index,
+                    },
+                );
             }
         }
     }
@@ -79,7 +96,9 @@ impl Book {
             ladder.remove_level(rank);
             return;
         }
-        let level = ladder.level(rank).expect("invariant: the level of a resting order exists");
+        let level = ladder
+            .level(rank)
+            .expect("invariant: the level of a resting order exists");
         let head = if previous == NONE { next } else { level.head };
         let tail = if next == NONE { previous } else { level.tail };
         ladder.set_level(rank, Level { head, tail });
@@ -92,7 +111,12 @@ impl Book {
         if ladder.best() == NO_RANK {
             return None;
         }
-        Some(ladder.level(ladder.best()).expect("invariant: the best level exists").head)
+        Some(
+            ladder
+                .level(ladder.best())
+                .expect("invariant: the best level exists")
+                .head,
+        )
     }
 
     /// The best price of a side in ticks.
@@ -113,7 +137,12 @@ impl Book {
         if rank == NO_RANK {
             return None;
         }
-        Some(ladder.level(rank).expect("invariant: an occupied rank has a level").head)
+        Some(
+            ladder
+                .level(rank)
+                .expect("invariant: an occupied rank has a level")
+                .head,
+        )
     }
 
     /// The orders of a side in priority: best price first, then first come.

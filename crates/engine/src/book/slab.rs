@@ -25,7 +25,16 @@ pub struct Node {
 impl Node {
     /// An order that is not yet in a book.
     pub fn new(book: u32, side: u8, ticks: i64, remaining: i64, account: u32) -> Self {
-        Self { ticks, remaining, account, book, side, resting: false, previous: NONE, next: NONE }
+        Self {
+            ticks,
+            remaining,
+            account,
+            book,
+            side,
+            resting: false,
+            previous: NONE,
+            next: NONE,
+        }
     }
 }
 
@@ -40,7 +49,11 @@ pub struct Slab {
 impl Slab {
     /// An empty slab with room for `capacity` orders.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { nodes: Vec::with_capacity(capacity), free: None, live: 0 }
+        Self {
+            nodes: Vec::with_capacity(capacity),
+            free: None,
+            live: 0,
+        }
     }
 
     /// Stores `node` and returns its index.

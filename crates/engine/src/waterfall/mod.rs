@@ -41,16 +41,26 @@ impl Candidate {
             if self.class != 1 {
                 return Ordering::Equal;
             }
-            compare_products(self.equity, other.maintenance, other.equity, self.maintenance)
+            compare_products(
+                self.equity,
+                other.maintenance,
+                other.equity,
+                self.maintenance,
+            )
         };
-        (self.class.cmp(&other.class)).then_with(by_ratio).then(self.account.cmp(&other.account))
+        (self.class.cmp(&other.class))
+            .then_with(by_ratio)
+            .then(self.account.cmp(&other.account))
     }
 }
 
 impl Engine {
     /// Liquidates and closes what the group's marks demand.
     pub(crate) fn waterfall(&mut self, group: u16) {
-        let leaf = self.state.group(group).expect("invariant: a waterfall is of a group");
+        let leaf = self
+            .state
+            .group(group)
+            .expect("invariant: a waterfall is of a group");
         if !leaf.fresh(self.time_ns) {
             return;
         }
@@ -72,7 +82,9 @@ impl Engine {
             if !run.torn {
                 return Ok(());
             }
-            queue = self.queue(group, |_, leaf, figures| leaf.stage != 3 && figures.equity < 0);
+            queue = self.queue(group, |_, leaf, figures| {
+                leaf.stage != 3 && figures.equity < 0
+            });
         }
     }
 
@@ -94,13 +106,22 @@ impl Engine {
             if !chosen(self, leaf, &figures) || !self.state.all_fresh(leaf, self.time_ns) {
                 continue;
             }
-            let Figures { equity, maintenance, .. } = figures;
+            let Figures {
+                equity,
+                maintenance,
+                ..
+            } = figures;
             let class = match (maintenance, equity) {
                 (0, ..0) => 0,
                 (1.., _) => 1,
                 _ => 2,
             };
-            queue.push(Candidate { account, class, equity, maintenance });
+            queue.push(Candidate {
+                account,
+                class,
+                equity,
+                maintenance,
+            });
         }
         queue.sort_unstable_by(Candidate::compare);
         queue
@@ -119,7 +140,11 @@ impl Engine {
 
     /// The limit of micro-ops, tested before each decision.
     fn check_limit(&self) -> Result<(), Full> {
-        if self.micro_op_count >= MICRO_OPS_MAXIMUM { Err(Full) } else { Ok(()) }
+        if self.micro_op_count >= MICRO_OPS_MAXIMUM {
+            Err(Full)
+        } else {
+            Ok(())
+        }
     }
 
     fn visit(&mut self, run: &mut Run, account: u32) -> Result<(), Full> {
@@ -156,7 +181,10 @@ impl Engine {
     /// Whether an account in stage 1 has had its time and still misses its maintenance margin.
     fn timed_out(&self, account: u32, figures: &Figures) -> bool {
         let leaf = self.leaf(account);
-        let group = self.state.group(leaf.stage_group).expect("invariant: a stage names a group");
+        let group = self
+            .state
+            .group(leaf.stage_group)
+            .expect("invariant: a stage names a group");
         figures.equity < figures.maintenance
             && self.time_ns - leaf.stage_time_ns >= group.unsigned(parameter::STAGE_TIMEOUT_NS)
     }
@@ -169,32 +197,58 @@ impl Engine {
 
     fn bankrupt(&mut self, run: &Run, account: u32, figures: &Figures) {
         self.cancel_for_liquidation(account);
-        let group = self.state.largest_group(self.leaf(account)).unwrap_or(run.group);
+        let group = self
+            .state
+            .largest_group(self.leaf(account))
+            .unwrap_or(run.group);
         let effect = self.emit(&MicroOp::Bankrupt(Bankrupt { account, group }));
         let Effect::Bankrupt { payment, .. } = effect else {
             panic!("invariant: a bankruptcy has the effect of one");
         };
         let equity = figures.equity;
-        self.event(Event::Bankrupt { account, group, equity, fund_payment: payment });
+        self.event(Event::Bankrupt {
+            account,
+            group,
+            equity,
+            fund_payment: payment,
+        });
     }
 
     fn enter_stage(&mut self, account: u32, figures: &Figures) {
         self.cancel_for_liquidation(account);
         let group = self.state.largest_group(self.leaf(account));
         let group = group.expect("invariant: E < MM and E >= 0 need a position");
-        self.emit(&MicroOp::Stage(Stage { account, group, stage: 1 }));
+        self.emit(&MicroOp::Stage(Stage {
+            account,
+            group,
+            stage: 1,
+        }));
         self.stage_event(account, 1, figures);
         self.accounts[account as usize - 1].empty_slices = 0;
     }
 
     fn leave_stage(&mut self, account: u32, figures: &Figures) {
         let group = self.leaf(account).stage_group;
-        self.emit(&MicroOp::Stage(Stage { account, group, stage: 0 }));
+        self.emit(&MicroOp::Stage(Stage {
+            account,
+            group,
+            stage: 0,
+        }));
         self.stage_event(account, 0, figures);
     }
 
     fn stage_event(&mut self, account: u32, stage: u8, figures: &Figures) {
-        let Figures { equity, maintenance, initial } = *figures;
-        self.event(Event::Stage { account, stage, equity, maintenance, initial });
+        let Figures {
+            equity,
+            maintenance,
+            initial,
+        } = *figures;
+        self.event(Event::Stage {
+            account,
+            stage,
+            equity,
+            maintenance,
+            initial,
+        });
     }
 }

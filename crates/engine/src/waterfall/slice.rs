@@ -51,7 +51,9 @@ impl Engine {
         record.visited_time = epoch_time;
         let empty_slices = record.empty_slices;
         let leaf = self.leaf(account);
-        let Some(position) = self.largest_position(group, account) else { return Ok(()) };
+        let Some(position) = self.largest_position(group, account) else {
+            return Ok(());
+        };
         let listing = position.listing;
         let again = epoch_time == leaf.slice_time_ns;
         if epoch_time < leaf.slice_time_ns || (again && leaf.slice_listing != listing) {
@@ -67,18 +69,40 @@ impl Engine {
             i64::try_from(self.state.slice_share(&position, 0)).map_or(all, |share| share.min(all))
         };
         let side = if position.size > 0 { SELL } else { BUY };
-        let mut slice = Slice { account, listing, side, asked, filled: 0 };
+        let mut slice = Slice {
+            account,
+            listing,
+            side,
+            asked,
+            filled: 0,
+        };
         while let Step::Again = self.slice_step(&mut slice)? {}
         self.end_slice(&slice);
         Ok(())
     }
 
     fn end_slice(&mut self, slice: &Slice) {
-        let Slice { account, listing, asked, filled, .. } = *slice;
+        let Slice {
+            account,
+            listing,
+            asked,
+            filled,
+            ..
+        } = *slice;
         let record = &mut self.accounts[account as usize - 1];
-        record.empty_slices = if filled > 0 { 0 } else { record.empty_slices.saturating_add(1) };
+        record.empty_slices = if filled > 0 {
+            0
+        } else {
+            record.empty_slices.saturating_add(1)
+        };
         let empty_slices = record.empty_slices;
-        self.event(Event::Slice { account, listing, asked, filled, empty_slices });
+        self.event(Event::Slice {
+            account,
+            listing,
+            asked,
+            filled,
+            empty_slices,
+        });
         let leaf = self.leaf(account);
         let figures = self.state.figures(leaf);
         if figures.equity >= self.state.stop(leaf, &figures) {
@@ -89,7 +113,10 @@ impl Engine {
     /// The position in the group with the largest maintenance (ties: the lowest listing).
     fn largest_position(&self, group: u16, account: u32) -> Option<Position> {
         let maintenance = |position: &Position| {
-            let quote = self.state.quote(position.listing).expect("invariant: it is listed");
+            let quote = self
+                .state
+                .quote(position.listing)
+                .expect("invariant: it is listed");
             quote.maintenance(position.size)
         };
         let held = self.leaf(account).positions.iter();
@@ -108,12 +135,16 @@ impl Engine {
         let leaf = self.leaf(slice.account);
         let figures = self.state.figures(leaf);
         let position = leaf.position_in(slice.listing).copied();
-        let (Some(position), true) = (position, wanted > 0) else { return Ok(Step::Over) };
+        let (Some(position), true) = (position, wanted > 0) else {
+            return Ok(Step::Over);
+        };
         if figures.equity >= self.state.stop(leaf, &figures) {
             return Ok(Step::Over);
         }
         let book = &self.books[slice.listing as usize - 1];
-        let Some(maker) = book.best(opposite(slice.side)) else { return Ok(Step::Over) };
+        let Some(maker) = book.best(opposite(slice.side)) else {
+            return Ok(Step::Over);
+        };
         let price = self.orders.detail(maker).order.limit_price;
         let limit = self.state.liquidation_limit(&position, &figures, wanted);
         let limit = limit.clamp(0, i128::from(i64::MAX)) as i64;
@@ -141,7 +172,12 @@ impl Engine {
             return Ok(Step::Again);
         };
         let (party, _, _) = liquidated_party(&self.state, slice.account, &position, price, size);
-        let after = figures.after(&quote, party.cash_change, party.size_before, party.size_after);
+        let after = figures.after(
+            &quote,
+            party.cash_change,
+            party.size_before,
+            party.size_after,
+        );
         if !slice_heals(&figures, &after) {
             return Ok(Step::Over);
         }
@@ -153,7 +189,10 @@ impl Engine {
     fn share_left(&self, account: u32, position: &Position, figures: &Figures) -> i64 {
         let leaf = self.leaf(account);
         let all = position.size.abs();
-        if self.state.whole_share(leaf, position, figures, self.time_ns) {
+        if self
+            .state
+            .whole_share(leaf, position, figures, self.time_ns)
+        {
             return all;
         }
         let group = &self.state.groups()[usize::from(self.instrument(position.listing).group)];
@@ -176,7 +215,12 @@ impl Engine {
             size,
             margin_rules: u8::from(!fit.holds),
         }));
-        let Effect::Liquidated { maker_fee, taker_fee, liquidation_fee } = effect else {
+        let Effect::Liquidated {
+            maker_fee,
+            taker_fee,
+            liquidation_fee,
+        } = effect
+        else {
             panic!("invariant: a slice has the effect of one");
         };
         self.event(Event::Liquidation {

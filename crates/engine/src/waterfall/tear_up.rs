@@ -31,7 +31,10 @@ impl Holder {
             }
             compare_products(other.gross, self.equity, self.gross, other.equity)
         };
-        sound.cmp(&other_sound).then_with(by_ratio).then(self.account.cmp(&other.account))
+        sound
+            .cmp(&other_sound)
+            .then_with(by_ratio)
+            .then(self.account.cmp(&other.account))
     }
 }
 
@@ -42,8 +45,10 @@ fn shares(lots: i64, holders: &[Holder]) -> Vec<i64> {
         return holders.iter().map(|holder| holder.lots).collect();
     }
     let product = |holder: &Holder| i128::from(lots) * i128::from(holder.lots);
-    let mut given: Vec<i64> =
-        holders.iter().map(|holder| (product(holder) / total) as i64).collect();
+    let mut given: Vec<i64> = holders
+        .iter()
+        .map(|holder| (product(holder) / total) as i64)
+        .collect();
     let left = lots - given.iter().sum::<i64>();
     let mut order: Vec<usize> = (0..holders.len()).collect();
     order.sort_unstable_by(|left, right| {
@@ -62,8 +67,12 @@ fn shares(lots: i64, holders: &[Holder]) -> Vec<i64> {
 impl Engine {
     /// Closes every position of a bankrupt account, then writes off what it still owes.
     pub(super) fn tear_up_all(&mut self, run: &mut Run, account: u32) -> Result<(), Full> {
-        let mut listings: Vec<u32> =
-            self.leaf(account).positions.iter().map(|position| position.listing).collect();
+        let mut listings: Vec<u32> = self
+            .leaf(account)
+            .positions
+            .iter()
+            .map(|position| position.listing)
+            .collect();
         listings.sort_unstable();
         for listing in listings {
             while self.leaf(account).size_in(listing) != 0 {
@@ -79,10 +88,20 @@ impl Engine {
 
     fn write_off(&mut self, account: u32) {
         let effect = self.emit(&MicroOp::WriteOff(account));
-        let Effect::WrittenOff { group, payment, bad_debt } = effect else {
+        let Effect::WrittenOff {
+            group,
+            payment,
+            bad_debt,
+        } = effect
+        else {
             panic!("invariant: a write-off has the effect of one");
         };
-        self.event(Event::WriteOff { account, group, fund_payment: payment, bad_debt });
+        self.event(Event::WriteOff {
+            account,
+            group,
+            fund_payment: payment,
+            bad_debt,
+        });
     }
 
     /// The holders opposite to a position of this size, ranked; at most those of one round.
@@ -95,7 +114,10 @@ impl Engine {
                 continue;
             }
             let notional = leaf.positions.iter().map(|position| {
-                let quote = self.state.quote(position.listing).expect("invariant: it is listed");
+                let quote = self
+                    .state
+                    .quote(position.listing)
+                    .expect("invariant: it is listed");
                 quote.notional(position.size).abs()
             });
             holders.push(Holder {
@@ -114,7 +136,10 @@ impl Engine {
         let size = self.leaf(account).size_in(listing);
         let lot = self.instrument(listing).lot;
         let holders = self.opposite_holders(account, listing, size);
-        assert!(!holders.is_empty(), "invariant: the positions of a listing sum to 0");
+        assert!(
+            !holders.is_empty(),
+            "invariant: the positions of a listing sum to 0"
+        );
         let given = shares(size.abs() / lot, &holders);
         for (holder, lots) in holders.iter().zip(given) {
             if lots > 0 {
@@ -127,8 +152,12 @@ impl Engine {
 
     fn tear_up(&mut self, run: &mut Run, account: u32, other: u32, listing: u32, size: i64) {
         let leaf = self.leaf(account);
-        let position = leaf.position_in(listing).expect("invariant: it is torn up until it is 0");
-        let price = self.state.tear_price(leaf, position, &self.state.figures(leaf));
+        let position = leaf
+            .position_in(listing)
+            .expect("invariant: it is torn up until it is 0");
+        let price = self
+            .state
+            .tear_price(leaf, position, &self.state.figures(leaf));
         let price = price.expect("invariant: E is above -2^126, so a tear price fits i128");
         let slot = position.slot;
         let other_slot = self.leaf(other).slot_for(listing);
@@ -144,6 +173,13 @@ impl Engine {
             panic!("invariant: a tear-up has the effect of one");
         };
         run.torn = true;
-        self.event(Event::TearUp { account, other, listing, price, size, surplus });
+        self.event(Event::TearUp {
+            account,
+            other,
+            listing,
+            price,
+            size,
+            surplus,
+        });
     }
 }

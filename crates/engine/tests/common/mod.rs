@@ -64,15 +64,29 @@ fn frames(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 pub fn i64_at(bytes: &[u8], at: usize) -> i64 {
-    i64::from_be_bytes(bytes[at..at + 8].try_into().unwrap())
+    i64::from_be_bytes(
+        bytes[at..at + 8]
+            .try_into()
+            .expect("the slice has this length"),
+    )
 }
 
 impl Output {
     fn decode(bytes: Vec<u8>) -> Self {
-        let length = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let length = |at: usize| {
+            u32::from_be_bytes(
+                bytes[at..at + 4]
+                    .try_into()
+                    .expect("the slice has this length"),
+            ) as usize
+        };
         let events = length(8);
         let micro_ops = length(12 + events);
-        assert_eq!(bytes.len(), 16 + events + micro_ops, "an output has exactly its parts");
+        assert_eq!(
+            bytes.len(),
+            16 + events + micro_ops,
+            "an output has exactly its parts"
+        );
         Self {
             events: frames(&bytes[12..12 + events]),
             micro_ops: frames(&bytes[16 + events..]),
@@ -99,17 +113,24 @@ impl Output {
     /// The (reason, remaining) of every cancelled event.
     pub fn cancels(&self) -> Vec<(u8, i64)> {
         let cancelled = self.events.iter().filter(|event| event[0] == 5);
-        cancelled.map(|event| (event[13], i64_at(event, 14))).collect()
+        cancelled
+            .map(|event| (event[13], i64_at(event, 14)))
+            .collect()
     }
 
     /// The (price, size) of every trade.
     pub fn trades(&self) -> Vec<(i64, i64)> {
         let trades = self.events.iter().filter(|event| event[0] == 4);
-        trades.map(|event| (i64_at(event, 30), i64_at(event, 38))).collect()
+        trades
+            .map(|event| (i64_at(event, 30), i64_at(event, 38)))
+            .collect()
     }
 
     pub fn events_of(&self, kind: u8) -> Vec<&Vec<u8>> {
-        self.events.iter().filter(|event| event[0] == kind).collect()
+        self.events
+            .iter()
+            .filter(|event| event[0] == kind)
+            .collect()
     }
 }
 
@@ -195,10 +216,16 @@ impl Venue {
             assert!(group.fund >= 0, "a fund is negative");
             total += group.fund;
         }
-        assert_eq!(total, globals.deposited[0] as i128, "cash appeared or vanished");
+        assert_eq!(
+            total, globals.deposited[0] as i128,
+            "cash appeared or vanished"
+        );
         for (listing, (sum, long)) in sums {
             assert_eq!(sum, 0, "the positions of listing {listing} do not sum to 0");
-            let open_interest = state.instrument(listing).unwrap().open_interest;
+            let open_interest = state
+                .instrument(listing)
+                .expect("it is listed")
+                .open_interest;
             assert_eq!(long, open_interest, "open interest of listing {listing}");
         }
     }
@@ -240,7 +267,13 @@ impl Venue {
         self.item(&item)
     }
 
-    pub fn instrument(&mut self, listing: u32, state: u8, maker_fee: i64, taker_fee: i64) -> Output {
+    pub fn instrument(
+        &mut self,
+        listing: u32,
+        state: u8,
+        maker_fee: i64,
+        taker_fee: i64,
+    ) -> Output {
         let mut item = vec![4, 1];
         item.put_u32(listing);
         item.put_u8(state);
@@ -428,16 +461,31 @@ impl Venue {
     }
 
     pub fn size_of(&self, account: u32) -> i64 {
-        self.engine.state().account(account).map_or(0, |leaf| leaf.size_in(1))
+        self.engine
+            .state()
+            .account(account)
+            .map_or(0, |leaf| leaf.size_in(1))
     }
 
     /// Replaces the engine by one that was read from its snapshot.
     pub fn restart(&mut self) {
         let snapshot = self.engine.snapshot();
         let mut again = Engine::from_snapshot(&snapshot).expect("a snapshot is readable");
-        assert_eq!(again.snapshot(), snapshot, "a snapshot of a restored engine differs");
-        assert_eq!(again.state_root(), self.engine.state_root(), "the restored root differs");
-        assert_eq!(again.venue_digest(), self.engine.venue_digest(), "the digest differs");
+        assert_eq!(
+            again.snapshot(),
+            snapshot,
+            "a snapshot of a restored engine differs"
+        );
+        assert_eq!(
+            again.state_root(),
+            self.engine.state_root(),
+            "the restored root differs"
+        );
+        assert_eq!(
+            again.venue_digest(),
+            self.engine.venue_digest(),
+            "the digest differs"
+        );
         self.engine = again;
     }
 }
