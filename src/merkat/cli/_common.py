@@ -50,6 +50,13 @@ def guarded(body: Callable[[], int]) -> int:
     except CommandError as error:
         message, code = str(error), error.exit_code
     except OSError as error:
+        if error.errno is None:
+            # The journal's errors: their text is whole, with file and offset.
+            from merkat import _core
+
+            refuses = isinstance(error, _core.JournalRefusedError)
+            sys.stderr.write(f"merkat: {error}\n")
+            return REFUSED_INPUT if refuses else ENVIRONMENT
         name = f"{error.filename}: " if error.filename else ""
         message, code = f"{name}{error.strerror or error}", ENVIRONMENT
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,7 +102,6 @@ def _source(file: Path | None, prefill: int, limit: int | None, seed: int) -> Fl
 def _play(
     file: Path | None, prefill: int, limit: int | None, options: Options, as_json: bool
 ) -> int:
-    from merkat import _core
     from merkat.flow.market_file import MarketFileError
     from merkat.flow.run import run
     from merkat.sequencer.receipts import ReceiptError
@@ -114,8 +114,6 @@ def _play(
         raise _common.refused(str(error)) from error
     except FileExistsError as error:
         raise _common.refused(f"{error.filename} {error.strerror}") from error
-    except _core.JournalError as error:
-        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
     except ReceiptError as error:
         raise _common.CommandError(_common.CHECK_SAID_NO, str(error)) from error
     disagreement = outcome.verdict is not None and not outcome.verdict.agrees
@@ -205,26 +203,44 @@ def _show_difference(outcome: Outcome) -> None:
 
 
 def _show_summary(outcome: Outcome) -> None:
+    """Print the result for people: totals, what was reached, digests, and who agrees."""
     from rich.console import Console
     from rich.table import Table
 
-    described = _described(outcome)
-    table = Table(title="merkat flow", show_header=False)
-    for name, value in described.items():
-        if isinstance(value, dict):
-            text = "\n".join(f"{key} {count:,}" for key, count in value.items()) or "none"
-        elif isinstance(value, int) and not isinstance(value, bool):
-            text = f"{value:,}"
-        else:
-            text = str(value)
-        table.add_row(name, text)
-    console = Console()
+    tally = outcome.tally
+    table = Table(title="merkat flow", show_header=False, title_justify="left")
+    for name, value in (
+        ("commands", f"{tally.commands:,} ({outcome.commands_per_second:,.0f} a second)"),
+        ("orders accepted", f"{tally.orders:,}"),
+        ("trades", f"{tally.trades:,}"),
+        ("quantity", f"{tally.quantity:,}"),
+        ("notional", f"{tally.notional:,}"),
+        ("rejected", _counts(tally.rejected)),
+        ("cancelled", _counts(tally.cancel_counts())),
+        ("receipts checked", f"{outcome.receipts_checked:,}"),
+        ("seconds", f"{outcome.seconds:,.1f}, of them replay {outcome.replay_s:,.1f}"),
+    ):
+        table.add_row(name, value)
+    for name, count in outcome.reached.items():
+        table.add_row(f"reached: {name.replace('_', ' ')}", f"{count:,}")
+    console = Console(soft_wrap=True)
     console.print(table)
+    print(f"state root    {_common.digest(outcome.digests.state_root)}")
+    print(f"venue digest  {_common.digest(outcome.digests.venue_digest)}")
     if outcome.verdict is None:
-        said = "the specification was not asked"
+        said = "not asked"
     elif outcome.verdict.agrees:
-        said = f"the specification agrees on {outcome.verdict.commands:,} commands"
+        verdict = outcome.verdict
+        said = f"agrees on {verdict.commands:,} commands and {verdict.digests:,} pairs of digests"
     else:
-        said = "the specification DISAGREES"
-    replayed = "agrees" if outcome.replayed else "DISAGREES"
-    console.print(f"{said}; the replay of the journal {replayed}")
+        said = "DISAGREES"
+    print(f"specification {said}")
+    print(
+        f"replay        {'agrees' if outcome.replayed else 'DISAGREES'}, from genesis and snapshot"
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Return counts on one line, the largest first."""
+    ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return ", ".join(f"{name} {count:,}" for name, count in ranked) or "none"
