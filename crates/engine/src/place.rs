@@ -193,7 +193,7 @@ impl Engine {
         groups.sort_unstable();
         groups.dedup();
         let few = groups.len() <= GROUPS_HELD_MAXIMUM;
-        require(few, code::O18_TOO_MANY_GROUPS, field::LISTING)
+        require(few, code::O18_TOO_MANY_GROUPS, field::GROUP)
     }
 
     /// O-19: the limit within the band; that of a market order is moved into it.

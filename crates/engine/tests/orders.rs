@@ -182,7 +182,7 @@ fn o_17_o_18_bounded_listings_and_groups() {
         if listing <= 8 {
             accepted(&output)
         } else {
-            refused(&output, 918, 2)
+            refused(&output, 918, 18)
         }
     }
     venue.limits(7, 100, 100);
