@@ -177,8 +177,7 @@ fn set_group(
         let field = field::PARAMETER + number;
         return Err(Refusal::new(code::I09_BAD_PARAMETER, field));
     }
-    let used = used_nodes(&nodes).filter(|used| *used > 0);
-    let used = used.ok_or(Refusal::new(code::I10_BAD_NODES, field::NODES))?;
+    let used = used_nodes(&nodes).ok_or(Refusal::new(code::I10_BAD_NODES, field::NODES))?;
     let reachable = (1..=used).contains(&usize::from(threshold));
     require(reachable, code::I10_BAD_NODES, field::THRESHOLD)?;
     if group == next {

@@ -162,7 +162,7 @@ fn i08_to_i10_groups() {
         );
     }
     let nodes = |nodes: &[[u8; 20]], threshold| group_item(0, threshold, nodes, DEFAULTS);
-    bad(nodes(&[], 1), code::I10_BAD_NODES, field::NODES);
+    bad(nodes(&[], 1), code::I10_BAD_NODES, field::THRESHOLD);
     bad(
         nodes(&[[1; 20], [0; 20], [2; 20]], 1),
         code::I10_BAD_NODES,
