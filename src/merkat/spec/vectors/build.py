@@ -1,0 +1,38 @@
+"""Makes the whole corpus, family by family."""
+
+from __future__ import annotations
+
+from merkat.spec.vectors.amending import amending_cases
+from merkat.spec.vectors.commands import command_cases
+from merkat.spec.vectors.corpus import Corpus
+from merkat.spec.vectors.fills import fill_cases
+from merkat.spec.vectors.inbox import inbox_cases
+from merkat.spec.vectors.inputs import input_cases
+from merkat.spec.vectors.liquidation import liquidation_cases
+from merkat.spec.vectors.matching import matching_cases
+from merkat.spec.vectors.money import money_cases
+from merkat.spec.vectors.oracle import oracle_cases
+from merkat.spec.vectors.placing import placing_cases
+from merkat.spec.vectors.seizures import seizure_cases
+from merkat.spec.vectors.worlds import make_worlds
+
+
+def build() -> Corpus:
+    """Return the corpus; the same bytes every time."""
+    corpus = Corpus()
+    worlds = make_worlds(corpus)
+    for cases in (
+        command_cases,
+        inbox_cases,
+        placing_cases,
+        matching_cases,
+        amending_cases,
+        money_cases,
+        oracle_cases,
+        liquidation_cases,
+        input_cases,
+        fill_cases,
+        seizure_cases,
+    ):
+        cases(corpus, worlds)
+    return corpus
