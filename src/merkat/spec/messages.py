@@ -322,7 +322,21 @@ class FeeSweep(Record):
     account: U32
 
 
-Item: TypeAlias = Deposit | SetGroup | List | SetInstrument | SetVenue | FundDeposit | FeeSweep
+@dataclass(frozen=True, slots=True)
+class ForcedWithdraw(Record):
+    """Item 8: an owner withdraws on the chain, as much as the rules allow and at most `amount`."""
+
+    KIND: ClassVar[int] = 8
+    source: U8
+    account: U32
+    owner: B20
+    token: U8
+    amount: U128
+
+
+Item: TypeAlias = (
+    Deposit | SetGroup | List | SetInstrument | SetVenue | FundDeposit | FeeSweep | ForcedWithdraw
+)
 
 ITEM_KINDS: dict[int, type[Item]] = {
     1: Deposit,
@@ -332,6 +346,7 @@ ITEM_KINDS: dict[int, type[Item]] = {
     5: SetVenue,
     6: FundDeposit,
     7: FeeSweep,
+    8: ForcedWithdraw,
 }
 
 

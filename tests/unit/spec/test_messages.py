@@ -70,6 +70,7 @@ ITEMS: list[tuple[Item, int]] = [
     (WORLD.venue_item(), 18),
     (WORLD.fund_item(), 18),
     (WORLD.sweep_item(), 4),
+    (WORLD.forced_item(), 4 + 20 + 1 + 16),
 ]
 OPS: list[tuple[MicroOp, int]] = [
     (WORLD.withdraw_op(ALICE, USD), 94),
@@ -159,8 +160,8 @@ def test_other_versions_kinds_and_counts_are_malformed() -> None:
     item = encode_item(WORLD.sweep_item())
     with pytest.raises(MalformedError, match="source 2"):
         decode_item(item[:1] + b"\x02" + item[2:])
-    with pytest.raises(MalformedError, match="kind 8"):
-        decode_item(b"\x08" + item[1:])
+    with pytest.raises(MalformedError, match="kind 9"):
+        decode_item(b"\x09" + item[1:])
 
 
 def test_an_inbox_step_takes_items_of_2_to_1024_bytes() -> None:

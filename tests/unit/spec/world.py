@@ -14,6 +14,7 @@ from merkat.spec.messages import (
     Epoch,
     FeeSweep,
     Floor,
+    ForcedWithdraw,
     FundDeposit,
     Heartbeat,
     Item,
@@ -184,6 +185,9 @@ class World:
 
     def sweep_item(self, **changes: int) -> FeeSweep:
         return replace(FeeSweep(1, CAROL), **changes)
+
+    def forced_item(self, **changes: Any) -> ForcedWithdraw:
+        return replace(ForcedWithdraw(0, ALICE, owner_of(ALICE), 0, USD), **changes)
 
     def order(self, account: int, side: int, size: int, price: int, **changes: Any) -> Order:
         self.counter += 1

@@ -7,6 +7,7 @@ from merkat.spec.messages import (
     FROM_TIMELOCK,
     Deposit,
     FeeSweep,
+    ForcedWithdraw,
     FundDeposit,
     Item,
     List,
@@ -28,8 +29,16 @@ from merkat.spec.settle.leaves import (
     Instrument,
     quantum,
 )
+from merkat.spec.settle.money import free_cash, make_claimable, may_pay_out
 from merkat.spec.settle.ops import Inbox
-from merkat.spec.settle.outcomes import Deposited, FeesSwept, ItemRefused, Listed, Outcome
+from merkat.spec.settle.outcomes import (
+    Deposited,
+    FeesSwept,
+    ForcedWithdrawn,
+    ItemRefused,
+    Listed,
+    Outcome,
+)
 from merkat.spec.settle.shared import known_account, pay_into_fund
 from merkat.spec.settle.state import State
 from merkat.spec.values import (
@@ -77,6 +86,7 @@ I_17 = rule("I-17", "unknown_listing", "listing", "1 <= listing < next_listing")
 I_18 = rule("I-18", "bad_state", "state", "the state is 1 or 2")
 I_19 = rule("I-19", "bad_limits", "position_limit", "every limit is within its bounds")
 I_20 = rule("I-20", "no_such_account", "account", "the account exists and is not bankrupt")
+I_21 = rule("I-21", "forced_owner", "owner", "the account exists and the item's owner owns it")
 
 __all__ = ["I_09", "inbox"]
 
@@ -122,6 +132,8 @@ def _take(state: State, item: Item, time_ns: int) -> Outcome:
             return fund_deposit(state, item, time_ns)
         case FeeSweep():
             return fee_sweep(state, item)
+        case ForcedWithdraw():
+            return forced_withdraw(state, item)
 
 
 def deposit(state: State, item: Deposit) -> Outcome:
@@ -290,6 +302,26 @@ def fee_sweep(state: State, item: FeeSweep) -> Outcome:
 
     # RESULT
     return FeesSwept(amount, repaid)
+
+
+def forced_withdraw(state: State, item: ForcedWithdraw) -> Outcome:
+    """Pay out what the rules allow, without the venue's consent; too little is no refusal."""
+    # AUTHORITY: the chain, which saw the owner ask (I-21).
+
+    # CHECKS
+    I_03.require(item.token == SETTLEMENT_TOKEN)
+    I_04.require(0 < item.amount < AMOUNT_END)
+    I_21.require(known_account(state, item.account), "account")
+    I_21.require(state.accounts[item.account].owner == item.owner, "owner")
+
+    # EFFECT: by the newest vector of any age; a silent oracle must not lock money in.
+    paid = 0
+    if may_pay_out(state, item.account):
+        paid = max(0, min(item.amount, free_cash(state, item.account)))
+    make_claimable(state, item.account, item.token, paid)
+
+    # RESULT
+    return ForcedWithdrawn(paid)
 
 
 def _check_fees(maker_fee: int, taker_fee: int) -> None:

@@ -1,4 +1,4 @@
-"""Withdraw and transfer: the only ways by which an owner takes money out (rules.md 2.2)."""
+"""Withdraw and transfer: the ways by which an owner's signature takes money out (rules.md 2.2)."""
 
 from __future__ import annotations
 
@@ -41,11 +41,8 @@ def withdraw(state: State, op: Withdraw, time_ns: int, recover: Recover) -> Outc
     W_06.require(op.amount <= free_cash(state, op.account))
 
     # EFFECT
-    account = state.change_account(op.account)
-    account.nonce = op.nonce
-    account.cash -= op.amount
-    account.claimable[op.token] += op.amount
-    state.globals_.claimable[op.token] += op.amount
+    state.change_account(op.account).nonce = op.nonce
+    make_claimable(state, op.account, op.token, op.amount)
 
     # RESULT: nothing besides.
     return None
@@ -81,6 +78,14 @@ def may_pay_out(state: State, account: int) -> bool:
     """Return whether an account's stage lets money leave (W-04)."""
     leaf = state.accounts[account]
     return leaf.stage == STANDARD or (leaf.stage == BANKRUPT and not leaf.positions)
+
+
+def make_claimable(state: State, account: int, token: int, amount: int) -> None:
+    """Move cash of an account to what the Vault may pay out for it."""
+    leaf = state.change_account(account)
+    leaf.cash -= amount
+    leaf.claimable[token] += amount
+    state.globals_.claimable[token] += amount
 
 
 def free_cash(state: State, account: int) -> int:

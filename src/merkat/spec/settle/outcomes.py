@@ -50,6 +50,13 @@ class FeesSwept:
 
 
 @dataclass(frozen=True, slots=True)
+class ForcedWithdrawn:
+    """What a forced withdrawal paid, possibly 0."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """The fees of a trade; a negative one is a rebate."""
 
@@ -111,6 +118,7 @@ Outcome: TypeAlias = (
     | Deposited
     | Listed
     | FeesSwept
+    | ForcedWithdrawn
     | Filled
     | OracleHeard
     | Liquidated

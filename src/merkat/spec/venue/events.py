@@ -337,6 +337,20 @@ class WaterfallPending(Record):
     group: U16
 
 
+@dataclass(frozen=True, slots=True)
+class ForcedWithdrawn(Record):
+    """Event 31, forced_withdrawn: what an item asked for and what became claimable (total after).
+
+    The amount is 0 where the rules let nothing leave.
+    """
+
+    account: U32
+    token: U8
+    asked: U128
+    amount: U128
+    claimable: U128
+
+
 Event: TypeAlias = (
     CommandRefused
     | Accepted
@@ -368,6 +382,7 @@ Event: TypeAlias = (
     | InboxRefused
     | HourDropped
     | WaterfallPending
+    | ForcedWithdrawn
 )
 
 EVENTS: dict[int, tuple[str, type[Event]]] = {
@@ -401,6 +416,7 @@ EVENTS: dict[int, tuple[str, type[Event]]] = {
     28: ("inbox_refused", InboxRefused),
     29: ("hour_dropped", HourDropped),
     30: ("waterfall_pending", WaterfallPending),
+    31: ("forced_withdrawn", ForcedWithdrawn),
 }
 """Name and record of every event kind."""
 

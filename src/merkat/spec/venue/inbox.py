@@ -5,6 +5,7 @@ from __future__ import annotations
 from merkat.spec.messages import (
     Deposit,
     FeeSweep,
+    ForcedWithdraw,
     FundDeposit,
     InboxCommand,
     Item,
@@ -15,7 +16,14 @@ from merkat.spec.messages import (
     decode_item,
 )
 from merkat.spec.settle.ops import Inbox
-from merkat.spec.settle.outcomes import Deposited, FeesSwept, ItemRefused, Listed, Outcome
+from merkat.spec.settle.outcomes import (
+    Deposited,
+    FeesSwept,
+    ForcedWithdrawn,
+    ItemRefused,
+    Listed,
+    Outcome,
+)
 from merkat.spec.values import ITEM_BYTES_MAX, ITEM_BYTES_MIN
 from merkat.spec.venue import events
 from merkat.spec.venue.book import Book
@@ -67,3 +75,11 @@ def _announce(venue: VenueState, item: Item, outcome: Outcome) -> None:
         case FeeSweep():
             assert isinstance(outcome, FeesSwept)
             venue.event(events.FeesSwept(item.account, outcome.amount, outcome.repaid))
+        case ForcedWithdraw():
+            assert isinstance(outcome, ForcedWithdrawn)
+            claimable = venue.account(item.account).claimable[item.token]
+            venue.event(
+                events.ForcedWithdrawn(
+                    item.account, item.token, item.amount, outcome.amount, claimable
+                )
+            )
