@@ -24,6 +24,13 @@ POSITIONS_DEPTH = 10
 ORDERS_DEPTH = 92
 INSTRUMENTS_DEPTH = 32
 GROUPS_DEPTH = 16
+KEY_BYTES = {  # of a leaf's number in a snapshot, by the depth of its tree
+    POSITIONS_DEPTH: 2,
+    GROUPS_DEPTH: 2,
+    ACCOUNTS_DEPTH: 4,
+    INSTRUMENTS_DEPTH: 4,
+    ORDERS_DEPTH: 12,
+}
 SESSIONS_ROOT = ZERO32  # no session is ever written in version 1
 
 
@@ -161,22 +168,35 @@ class State:
     def encode(self) -> bytes:
         """Return the settlement part of a snapshot, its length first (formats.md section 8)."""
         parts = [self.globals_.words(), u32(len(self.groups))]
-        for group in sorted(self.groups):
-            parts += [group.to_bytes(2, "big"), self.groups[group].words()]
+        parts += [self.group_record(group) for group in sorted(self.groups)]
         parts.append(u32(len(self.instruments)))
-        for listing in sorted(self.instruments):
-            parts += [u32(listing), self.instruments[listing].words()]
+        parts += [self.instrument_record(listing) for listing in sorted(self.instruments)]
         parts.append(u32(len(self.accounts)))
-        for index in sorted(self.accounts):
-            account = self.accounts[index]
-            parts += [u32(index), account.words(), u32(len(account.positions))]
-            for slot in sorted(account.positions):
-                parts += [slot.to_bytes(2, "big"), account.positions[slot].words()]
+        parts += [self.account_record(index) for index in sorted(self.accounts)]
         parts.append(u32(len(self.orders)))
-        for key in sorted(self.orders):
-            parts += [encode_key(key), self.orders[key].words()]
+        parts += [self.order_record(key) for key in sorted(self.orders)]
         rest = b"".join(parts)
         return u32(len(rest)) + rest
+
+    def group_record(self, group: int) -> bytes:
+        """Return a group's number and words."""
+        return group.to_bytes(2, "big") + self.groups[group].words()
+
+    def instrument_record(self, listing: int) -> bytes:
+        """Return a listing's number and words."""
+        return u32(listing) + self.instruments[listing].words()
+
+    def account_record(self, index: int) -> bytes:
+        """Return an account's number, its words but the last, and its positions."""
+        account = self.accounts[index]
+        parts = [u32(index), account.words(), u32(len(account.positions))]
+        for slot in sorted(account.positions):
+            parts += [slot.to_bytes(2, "big"), account.positions[slot].words()]
+        return b"".join(parts)
+
+    def order_record(self, key: int) -> bytes:
+        """Return an order's key and words."""
+        return encode_key(key) + self.orders[key].words()
 
     @classmethod
     def read(cls, config: Config, reader: Reader) -> State:
@@ -184,20 +204,38 @@ class State:
         inner = Reader(reader.raw(reader.u32()))
         state = cls(config)
         state.globals_ = Globals.read_words(inner)
-        for group in _ascending_keys(inner, 2):
-            state.add_group(group, Group.read_words(inner))
-        for listing in _ascending_keys(inner, 4):
-            state.add_instrument(listing, Instrument.read_words(inner))
-        for index in _ascending_keys(inner, 4):
-            account = Account.read_words(inner)
-            state.add_account(index, account)
-            for slot in _ascending_keys(inner, 2):
-                account.positions[slot] = Position.read_words(inner)
-                state.touch_position(index, slot)
-        for key in _ascending_keys(inner, 12):
-            state.put_order(key, OrderLeaf.read_words(inner))
+        for group in _ascending_keys(inner, GROUPS_DEPTH):
+            state.take_group(group, inner)
+        for listing in _ascending_keys(inner, INSTRUMENTS_DEPTH):
+            state.take_instrument(listing, inner)
+        for index in _ascending_keys(inner, ACCOUNTS_DEPTH):
+            state.take_account(index, inner)
+        for key in _ascending_keys(inner, ORDERS_DEPTH):
+            state.take_order(key, inner)
         inner.finish()
         return state
+
+    # What stands behind a key in a record; MalformedError where it is no leaf
+
+    def take_group(self, group: int, reader: Reader) -> None:
+        """Take a group's words off the reader."""
+        self.add_group(group, Group.read_words(reader))
+
+    def take_instrument(self, listing: int, reader: Reader) -> None:
+        """Take a listing's words off the reader."""
+        self.add_instrument(listing, Instrument.read_words(reader))
+
+    def take_account(self, index: int, reader: Reader) -> None:
+        """Take an account's words and positions off the reader."""
+        account = Account.read_words(reader)
+        self.add_account(index, account)
+        for slot in _ascending_keys(reader, POSITIONS_DEPTH):
+            account.positions[slot] = Position.read_words(reader)
+            self.touch_position(index, slot)
+
+    def take_order(self, key: int, reader: Reader) -> None:
+        """Take an order's words off the reader."""
+        self.put_order(key, OrderLeaf.read_words(reader))
 
     @classmethod
     def decode(cls, config: Config, data: bytes) -> State:
@@ -212,12 +250,19 @@ def _hash_of(leaf: Leaf | None) -> bytes:
     return ZERO32 if leaf is None else leaf_hash(leaf.words())
 
 
-def _ascending_keys(reader: Reader, key_bytes: int) -> Iterator[int]:
+def next_key(reader: Reader, depth: int, last: int) -> int:
+    """Take the key of a leaf; MalformedError unless it ascends from `last` and fits the tree."""
+    key = reader.unsigned(KEY_BYTES[depth])
+    if key <= last:
+        raise MalformedError(f"key {key} does not ascend from {last}")
+    if key >> depth:
+        raise MalformedError(f"key {key} does not fit the {depth} bits of its tree")
+    return key
+
+
+def _ascending_keys(reader: Reader, depth: int) -> Iterator[int]:
     """Take a count, then yield that many keys; the caller takes what stands behind each."""
     last = -1
     for _ in range(reader.u32()):
-        key = reader.unsigned(key_bytes)
-        if key <= last:
-            raise MalformedError(f"key {key} does not ascend from {last}")
-        last = key
-        yield key
+        last = next_key(reader, depth, last)
+        yield last
