@@ -39,7 +39,7 @@ from merkat.spec.settle.outcomes import (
     Listed,
     Outcome,
 )
-from merkat.spec.settle.shared import known_account, pay_into_fund
+from merkat.spec.settle.shared import known_account, known_listing, pay_into_fund
 from merkat.spec.settle.state import State
 from merkat.spec.values import (
     ACCOUNTS_END,
@@ -230,7 +230,7 @@ def set_instrument(state: State, item: SetInstrument) -> Outcome:
 
     # CHECKS
     _check_fees(item.maker_fee, item.taker_fee)
-    I_17.require(1 <= item.listing < state.globals_.next_listing)
+    I_17.require(known_listing(state, item.listing))
     I_18.require(item.state in (LISTING_OPEN, REDUCTIONS_ONLY))
 
     # EFFECT

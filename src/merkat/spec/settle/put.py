@@ -122,6 +122,7 @@ class Rebuilding:
         if part == GLOBALS_PART:
             self._state.globals_ = Globals.read_words(reader)
             _expect_leaf(self._state.globals_, "the globals")
+            self._state.check_references()
             self._complete = True
         elif part in PARTS:
             self._take(part, reader)

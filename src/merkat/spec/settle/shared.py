@@ -21,8 +21,13 @@ S_05 = rule("S-05", "time_overflow", "time", "the new time and log number are be
 
 
 def known_account(state: State, account: int) -> bool:
-    """Return whether an account exists (S-02)."""
-    return 1 <= account < state.globals_.next_account
+    """Return whether an account exists (S-02): its number is given out and its leaf is there."""
+    return 1 <= account < state.globals_.next_account and account in state.accounts
+
+
+def known_listing(state: State, listing: int) -> bool:
+    """Return whether a listing exists (I-17): its number is given out and its leaf is there."""
+    return 1 <= listing < state.globals_.next_listing and listing in state.instruments
 
 
 def signed_by_owner(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from merkat.spec.codec import MalformedError, Reader, u32
-from merkat.spec.orders import encode_key
+from merkat.spec.orders import account_of, encode_key
 from merkat.spec.settle.leaves import (
+    OPEN,
+    STANDARD,
     Account,
     Globals,
     Group,
@@ -213,6 +215,7 @@ class State:
         for key in _ascending_keys(inner, ORDERS_DEPTH):
             state.take_order(key, inner)
         inner.finish()
+        state.check_references()
         return state
 
     # What stands behind a key in a record; MalformedError where it is no leaf
@@ -245,9 +248,40 @@ class State:
         reader.finish()
         return state
 
+    def check_references(self) -> None:
+        """Refuse (MalformedError) a leaf that names, or has, a number that is not given out.
+
+        Accounts and listings may be missing below next_account and next_listing: S-02 and I-17
+        take them for unknown. Whatever another leaf names must be there.
+        """
+        globals_ = self.globals_
+        _expect(sorted(self.groups) == list(range(globals_.next_group)), "groups below next_group")
+        for listing, instrument in self.instruments.items():
+            given_out = 1 <= listing < globals_.next_listing
+            _expect(given_out, f"listing {listing} below next_listing")
+            _expect(instrument.group in self.groups, f"the group of listing {listing}")
+        for index, account in self.accounts.items():
+            _expect(1 <= index < globals_.next_account, f"account {index} below next_account")
+            staged = account.stage == STANDARD or account.stage_group in self.groups
+            _expect(staged, f"the stage's group of account {index}")
+            for slot, position in account.positions.items():
+                held = position.listing in self.instruments
+                _expect(held, f"the listing in slot {slot} of account {index}")
+        for key, order in self.orders.items():
+            _expect(
+                account_of(key) in self.accounts, f"the account of order {encode_key(key).hex()}"
+            )
+            tradable = order.state != OPEN or order.listing in self.instruments
+            _expect(tradable, f"the listing of order {encode_key(key).hex()}")
+
 
 def _hash_of(leaf: Leaf | None) -> bytes:
     return ZERO32 if leaf is None else leaf_hash(leaf.words())
+
+
+def _expect(condition: bool, what: str) -> None:
+    if not condition:
+        raise MalformedError(f"the leaves do not fit together: expected {what}")
 
 
 def next_key(reader: Reader, depth: int, last: int) -> int:
