@@ -201,6 +201,13 @@ pub enum Event {
     WaterfallPending {
         group: u16,
     },
+    ForcedWithdrawn {
+        account: u32,
+        token: u8,
+        asked: u128,
+        amount: u128,
+        claimable: u128,
+    },
 }
 
 /// The writer of a byte string, chained.
@@ -386,6 +393,19 @@ impl Event {
             Self::InboxRefused { index, code, field } => w.kind(28).u64(index).u16(code).u8(field),
             Self::HourDropped { hour } => w.kind(29).u32(hour),
             Self::WaterfallPending { group } => w.kind(30).u16(group),
+            Self::ForcedWithdrawn {
+                account,
+                token,
+                asked,
+                amount,
+                claimable,
+            } => w
+                .kind(31)
+                .u32(account)
+                .u8(token)
+                .u128(asked)
+                .u128(amount)
+                .u128(claimable),
             _ => self.write_waterfall_event(w),
         }
     }

@@ -234,6 +234,17 @@ fn item_event(item: &[u8], effect: Effect) -> Event {
                 amount,
                 repaid,
             },
+            (8, Effect::ForcedWithdrawn { amount, claimable }) => {
+                let account = reader.u32()?;
+                reader.take(20)?;
+                Event::ForcedWithdrawn {
+                    account,
+                    token: reader.u8()?,
+                    asked: reader.u128()?,
+                    amount,
+                    claimable,
+                }
+            }
             (kind, _) => panic!("invariant: an accepted item of kind {kind} has its effect"),
         })
     };

@@ -31,6 +31,7 @@ enum Step {
         amount: u64,
     },
     Deposit(u32, u64),
+    Force(u32, u64),
     Epoch(i64),
     Heartbeat,
     Tick(u64),
@@ -48,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1u32..9, 0u64..40).prop_map(|(account, floor)| Step::Floor(account, floor)),
         2 => (1u32..10, 0u32..10, 0u64..2_000_000).prop_map(|(account, to, amount)| Step::Cash { account, to, amount }),
         1 => (1u32..9, 1u64..1_000_000).prop_map(|(account, usd)| Step::Deposit(account, usd)),
+        1 => (0u32..10, 0u64..2_000_000).prop_map(|(account, usd)| Step::Force(account, usd)),
         6 => (-4_000i64..4_000).prop_map(Step::Epoch),
         1 => Just(Step::Heartbeat),
         3 => (1u64..4_000).prop_map(Step::Tick),
@@ -173,6 +175,7 @@ impl Player {
                 }
             }
             Step::Deposit(account, usd) => venue.deposit(*account, *usd),
+            Step::Force(account, usd) => venue.force(*account, u128::from(*usd) * USD as u128),
             Step::Epoch(change) => {
                 self.index = (self.index + change).clamp(30_000, 300_000);
                 venue.wait(SECOND_NS).epoch(0, self.index)

@@ -40,7 +40,7 @@ pub(crate) fn inbox(state: &mut State, item: &[u8], time_ns: u64) -> Effect {
 fn checked_item(state: &mut State, item: &[u8], time_ns: u64) -> Result<Effect, Refusal> {
     let SourcedItem { timelock, item } = SourcedItem::decode(item)
         .map_err(|Short| Refusal::new(code::I01_MALFORMED_ITEM, field::ITEM))?;
-    let user = matches!(item, Item::Deposit { .. });
+    let user = matches!(item, Item::Deposit { .. } | Item::ForcedWithdraw { .. });
     require(timelock || user, code::I02_NOT_TIMELOCK, field::SOURCE)?;
     match item {
         Item::Deposit {
@@ -60,6 +60,12 @@ fn checked_item(state: &mut State, item: &[u8], time_ns: u64) -> Result<Effect, 
         Item::Venue { .. } => set_venue(state, &item),
         Item::FundDeposit { group, amount } => fund_deposit(state, group, amount, time_ns),
         Item::FeeSweep { account } => fee_sweep(state, account),
+        Item::ForcedWithdraw {
+            account,
+            owner,
+            token,
+            amount,
+        } => forced_withdraw(state, account, owner, token, amount),
     }
 }
 
@@ -344,4 +350,44 @@ fn fee_sweep(state: &mut State, account: u32) -> Result<Effect, Refusal> {
     state.globals.bad_debt -= repaid;
     state.account_mut(account).cash = cash;
     Ok(Effect::FeesSwept { amount, repaid })
+}
+
+/// What a forced withdrawal of at most `amount` pays: the largest amount that margin allows at the newest vectors,
+/// however old they are.
+fn forced_amount(state: &State, account: &Account, amount: i128) -> i128 {
+    let frozen =
+        account.stage == 1 || account.stage == Account::BANKRUPT && !account.positions.is_empty();
+    if frozen {
+        return 0;
+    }
+    let figures = state.figures(account);
+    let required = figures.initial.max(state.delta_requirement(account));
+    amount.min(figures.equity - required).max(0)
+}
+
+fn forced_withdraw(
+    state: &mut State,
+    account: u32,
+    owner: Address,
+    token: u8,
+    amount: u128,
+) -> Result<Effect, Refusal> {
+    const TOO_MUCH: Refusal = Refusal::new(code::I04_BAD_AMOUNT, field::AMOUNT);
+    const UNKNOWN: Refusal = Refusal::new(code::I21_FORCED_OWNER, field::ACCOUNT);
+    require(token == 0, code::I03_UNKNOWN_TOKEN, field::TOKEN)?;
+    let asked = check_amount(amount)?;
+    let holder = state.account(account).ok_or(UNKNOWN)?;
+    require(holder.owner == owner, code::I21_FORCED_OWNER, field::OWNER)?;
+    let paid = forced_amount(state, holder, asked);
+    let amount = paid.unsigned_abs();
+    let cash = bounded_sum(holder.cash, -paid, TOO_MUCH)?;
+    let claimable = bounded_count(holder.claimable[0], amount, TOO_MUCH)?;
+    let total = bounded_count(state.globals.claimable_total[0], amount, TOO_MUCH)?;
+    if paid > 0 {
+        let holder = state.account_mut(account);
+        holder.cash = cash;
+        holder.claimable[0] = claimable;
+        state.globals.claimable_total[0] = total;
+    }
+    Ok(Effect::ForcedWithdrawn { amount, claimable })
 }

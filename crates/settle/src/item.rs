@@ -81,6 +81,17 @@ pub enum Item {
         /// Which.
         account: u32,
     },
+    /// 8: a withdrawal that its owner asks for on the chain, past the venue.
+    ForcedWithdraw {
+        /// Whose cash.
+        account: u32,
+        /// Of the account.
+        owner: Address,
+        /// 0 is the settlement token.
+        token: u8,
+        /// The most that is wanted, in units of the token.
+        amount: u128,
+    },
 }
 
 /// An item with who sent it.
@@ -164,6 +175,12 @@ fn read_item(kind: u8, reader: &mut Reader<'_>) -> Result<Item, Short> {
         },
         7 => Item::FeeSweep {
             account: reader.u32()?,
+        },
+        8 => Item::ForcedWithdraw {
+            account: reader.u32()?,
+            owner: reader.array()?,
+            token: reader.u8()?,
+            amount: reader.u128()?,
         },
         _ => return Err(Short),
     })

@@ -54,6 +54,13 @@ pub enum Effect {
         /// Of the account and token after it.
         claimable: u128,
     },
+    /// A forced withdrawal.
+    ForcedWithdrawn {
+        /// What the rules allowed, possibly 0, in units of the token.
+        amount: u128,
+        /// Of the account and token after it.
+        claimable: u128,
+    },
     /// A fill.
     Filled {
         /// 1e-6 USD; negative is a rebate.

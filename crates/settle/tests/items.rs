@@ -1,12 +1,13 @@
-//! Rules I-01 to I-20, each accepted and refused.
+//! Rules I-01 to I-21, each accepted and refused.
 #![allow(missing_docs)]
 
 mod common;
 
 use common::{
-    DEFAULTS, NODES, USD, World, deposit_item, group_item, item, list_item, owner, with_parameter,
+    DEFAULTS, NODES, SECOND, USD, World, deposit_item, group_item, item, list_item, owner,
+    with_parameter,
 };
-use merkat_settle::{Effect, MicroOp};
+use merkat_settle::{Effect, MicroOp, ops::Stage};
 use merkat_values::codec::Writer;
 use merkat_values::refusal::{code, field};
 
@@ -39,6 +40,15 @@ fn fund_item(group: u16, amount: u128) -> Vec<u8> {
 
 fn sweep_item(account: u32) -> Vec<u8> {
     item(7, 1, |bytes| bytes.put_u32(account))
+}
+
+fn forced_item(account: u32, owner: [u8; 20], token: u8, amount: u128) -> Vec<u8> {
+    item(8, 0, |bytes| {
+        bytes.put_u32(account);
+        bytes.put(&owner);
+        bytes.put_u8(token);
+        bytes.put_u128(amount);
+    })
 }
 
 #[test]
@@ -282,4 +292,109 @@ fn i19_limits_i20_sweeps() {
         "all fees, no bad debt"
     );
     world.check_invariants();
+}
+
+#[test]
+fn i03_i04_i21_forced_withdrawals_are_refused_in_order() {
+    let world = World::priced();
+    let bad = |item, code, field| world.item_refused(item, code, field);
+    // Each item breaks the rule it is refused by and every later one.
+    let stranger = owner(9);
+    bad(
+        forced_item(9, stranger, 1, 0),
+        code::I03_UNKNOWN_TOKEN,
+        field::TOKEN,
+    );
+    for amount in [0, 1 << 96, u128::MAX] {
+        bad(
+            forced_item(9, stranger, 0, amount),
+            code::I04_BAD_AMOUNT,
+            field::AMOUNT,
+        );
+    }
+    for account in [0, 5, 1 << 28] {
+        bad(
+            forced_item(account, stranger, 0, 1),
+            code::I21_FORCED_OWNER,
+            field::ACCOUNT,
+        );
+    }
+    bad(
+        forced_item(2, owner(1), 0, 1),
+        code::I21_FORCED_OWNER,
+        field::OWNER,
+    );
+    let whole = forced_item(1, owner(1), 0, 1);
+    for bad_length in [&whole[..whole.len() - 1], &[&whole[..], &[0]].concat()] {
+        bad(bad_length.to_vec(), code::I01_MALFORMED_ITEM, field::ITEM);
+    }
+}
+
+/// Applies a forced withdrawal that is carried out; returns what it paid.
+fn forced(world: &mut World, account: u32, amount: u128) -> u128 {
+    let before = world.account(account).clone();
+    let item = forced_item(account, owner(account as u8), 0, amount);
+    let effect = world.ok(0, MicroOp::Inbox(item));
+    let Effect::ForcedWithdrawn { amount, claimable } = effect else {
+        panic!("a forced withdrawal has its effect, not {effect:?}");
+    };
+    let after = world.account(account);
+    assert_eq!(after.cash, before.cash - amount as i128, "cash pays");
+    assert_eq!(
+        after.claimable[0],
+        before.claimable[0] + amount,
+        "the owner may claim it"
+    );
+    assert_eq!(after.claimable[0], claimable, "the effect tells the sum");
+    assert_eq!(after.nonce, before.nonce, "no nonce is used");
+    world.check_invariants();
+    amount
+}
+
+#[test]
+fn i21_a_forced_withdrawal_pays_what_margin_allows() {
+    let mut world = World::priced();
+    assert_eq!(forced(&mut world, 3, DOLLARS), DOLLARS, "all that is asked");
+    let rest = world.account(3).cash as u128;
+    assert_eq!(forced(&mut world, 3, u128::MAX >> 40), rest, "all it has");
+    assert_eq!(forced(&mut world, 3, DOLLARS), 0, "nothing is left");
+
+    // 500 coins at 100 USD: IM is 6.5 % and D is 10 % of 50,000 USD.
+    world.trade(1, 2, 100 * USD, 500 * 100_000_000);
+    let free = world.equity(1) - 5_000 * i128::from(USD);
+    // An old vector does not keep the cash in.
+    world.ok(
+        common::HOUR,
+        MicroOp::Inbox(deposit_item(0, owner(4), 4, 1)),
+    );
+    assert_eq!(
+        forced(&mut world, 1, 9_900 * DOLLARS),
+        free as u128,
+        "equity over D"
+    );
+    assert_eq!(forced(&mut world, 1, DOLLARS), 0, "exactly at the margin");
+    assert_eq!(world.equity(1), 5_000 * i128::from(USD), "E = D");
+}
+
+#[test]
+fn i21_nothing_leaves_an_account_in_liquidation() {
+    let mut world = World::priced();
+    world.trade(1, 2, 100 * USD, 1_000 * 100_000_000);
+    let stage = |account, stage| {
+        MicroOp::Stage(Stage {
+            account,
+            group: 0,
+            stage,
+        })
+    };
+    // A loss of 6,000 USD of 10,000 with 94,000 USD of notional: below the maintenance of 5 %.
+    world.price(SECOND, 94 * USD, 0, 0);
+    world.ok(0, stage(1, 1));
+    assert_eq!(forced(&mut world, 1, 1), 0, "below every margin");
+    // Its cash grows so far that only the stage holds it back.
+    let deposit = deposit_item(0, owner(1), 1, 10_000 * DOLLARS);
+    world.ok(0, MicroOp::Inbox(deposit));
+    assert_eq!(forced(&mut world, 1, 1), 0, "stage 1 pays nothing");
+    world.ok(0, stage(1, 0));
+    assert_eq!(forced(&mut world, 1, DOLLARS), DOLLARS, "stage 0 pays");
 }

@@ -352,6 +352,45 @@ fn q13_a_stage_that_lasts_too_long() {
 }
 
 #[test]
+fn i21_a_bankrupt_account_pays_once_its_positions_are_gone() {
+    let mut world = leveraged(91);
+    world.ok(0, MicroOp::Stage(ENTER));
+    world.price(120 * SECOND, 91 * USD, 0, 0);
+    world.ok(0, MicroOp::Bankrupt(RUIN));
+    let forced = |world: &mut World| {
+        let whole = item(8, 0, |bytes| {
+            bytes.put_u32(1);
+            bytes.put(&common::owner(1));
+            bytes.put_u8(0);
+            bytes.put_u128(u128::MAX >> 40);
+        });
+        world.ok(0, MicroOp::Inbox(whole))
+    };
+    let nothing = Effect::ForcedWithdrawn {
+        amount: 0,
+        claimable: 0,
+    };
+    assert_eq!(forced(&mut world), nothing, "stage 3 with a position");
+    let tear = TearUp {
+        account: 1,
+        slot: 0,
+        other: 2,
+        other_slot: 0,
+        price: i128::from(91 * USD),
+        size: 1_000 * COIN,
+    };
+    world.ok(0, MicroOp::TearUp(tear));
+    let left = world.account(1).cash as u128;
+    assert!(left > 0, "the owner kept the equity");
+    let all = Effect::ForcedWithdrawn {
+        amount: left,
+        claimable: left,
+    };
+    assert_eq!(forced(&mut world), all, "stage 3 without positions");
+    world.check_invariants();
+}
+
+#[test]
 fn q18_a_debt_without_positions_is_written_off() {
     let mut world = leveraged(91);
     world.refused(

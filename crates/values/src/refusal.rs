@@ -79,6 +79,7 @@ pub mod code {
     pub const I18_BAD_STATE: u16 = 218;
     pub const I19_BAD_LIMITS: u16 = 219;
     pub const I20_NO_SUCH_ACCOUNT: u16 = 220;
+    pub const I21_FORCED_OWNER: u16 = 221;
     pub const W01_WITHDRAW_TOKEN: u16 = 301;
     pub const W02_WITHDRAW_AMOUNT: u16 = 302;
     pub const W03_TRANSFER_TARGET: u16 = 303;

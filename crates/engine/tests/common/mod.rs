@@ -308,6 +308,16 @@ impl Venue {
         self.item(&item)
     }
 
+    /// A forced withdrawal of an account's own owner.
+    pub fn force(&mut self, account: u32, amount: u128) -> Output {
+        let mut item = vec![8, 0];
+        item.put_u32(account);
+        item.put(&owner_of(account));
+        item.put_u8(0);
+        item.put_u128(amount);
+        self.item(&item)
+    }
+
     fn signatures(count: u8) -> Vec<u8> {
         let mut bytes = vec![count];
         for index in 0..count {
