@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
 from merkat import _core
@@ -39,6 +40,7 @@ class Player:
         tally: Tally,
         comparison: Comparison | None = None,
         receipts: TextIO | None = None,
+        listener: Callable[[Released], None] | None = None,
     ) -> None:
         self.sequencer = sequencer
         self.domain: Domain = sequencer.domain
@@ -47,6 +49,7 @@ class Player:
         self.checker = ReceiptChecker(self.domain, sequencer.address)
         self.digests_compared = 0
         self._receipts = receipts
+        self._listener = listener
         self._inbox_cursor = 0
         self._buffer: list[Command] = []
         # Of each buffered command its wallet's key; b"" where no wallet signs.
@@ -144,6 +147,8 @@ class Player:
             if self._receipts is not None:
                 self._write_receipts(self._receipts, batch)
             self.tally.read(batch.outputs)
+            if self._listener is not None:
+                self._listener(batch)
             if self.comparison is not None:
                 last = batch.first_log_number + batch.count - 1
                 self.comparison.offer(batch, self._digests.pop(last, None))

@@ -106,7 +106,7 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
         comparison = SpecificationProcess(domain) if options.specification else None
         player = Player(sequencer, Tally(flow.tick), comparison, receipts)
         try:
-            _play(flow, player, options.seed, progress)
+            play(flow, player, options.seed, progress)
             digests = sequencer.digests()
             sequencer.close()
             with open_reading(directory, domain) as reading:
@@ -134,7 +134,8 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
         )
 
 
-def _play(flow: Flow, player: Player, seed: int, progress: Progress) -> None:
+def play(flow: Flow, player: Player, seed: int, progress: Progress) -> None:
+    """Set the scene, then play a flow to its end; every answer is read when this returns."""
     scene = flow.scene()
     wallets = Wallets(seed, len(scene.cash))
     oracle = OracleNodes(player.domain, seed)

@@ -239,6 +239,18 @@ def split_outputs(outputs: bytes) -> Iterator[tuple[int, bytes]]:
         start = end
 
 
+def micro_ops_of(outputs: bytes) -> bytes:
+    """Return the framed micro-ops of a batch's answer, one after the other."""
+    parts = []
+    at = 0
+    while at < len(outputs):
+        events_end = at + 12 + int.from_bytes(outputs[at + 8 : at + 12], "big")
+        end = events_end + 4 + int.from_bytes(outputs[events_end : events_end + 4], "big")
+        parts.append(outputs[events_end + 4 : end])
+        at = end
+    return b"".join(parts)
+
+
 def decode_output(encoded: bytes) -> Output:
     """Return the parts of one encoded output (formats.md section 5)."""
     events_end = 12 + int.from_bytes(encoded[8:12], "big")

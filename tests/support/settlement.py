@@ -1,0 +1,53 @@
+"""Batches for the tests: a short generated flow, committed once in a process."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from merkat import _core
+from merkat.flow.generated import GeneratedFlow
+from merkat.flow.player import Player
+from merkat.flow.run import play
+from merkat.flow.tally import Tally
+from merkat.sdk.keys import Domain, demo_domain, derive_secret
+from merkat.sdk.layouts import micro_ops_of
+from merkat.sequencer.pipeline import Released, Sequencer
+from merkat.settlement import committer
+from merkat.settlement.committer import Committer, Limits, Sealed
+
+DOMAIN: Domain = demo_domain(1, "settlement tests")
+ROWS = 700
+
+
+@cache
+def micro_ops(rows: int = ROWS) -> tuple[bytes, ...]:
+    """Return the framed micro-ops of each released batch of a generated flow."""
+    found: list[bytes] = []
+
+    def listen(released: Released) -> None:
+        found.append(micro_ops_of(released.outputs))
+
+    with tempfile.TemporaryDirectory() as folder:
+        flow = GeneratedFlow(1, rows)
+        sequencer = Sequencer.create(
+            Path(folder) / "venue", DOMAIN, derive_secret(1, "sequencer"), 1 << 20
+        )
+        player = Player(sequencer, Tally(flow.tick), listener=listen)
+        play(flow, player, 1, lambda time_ns, tally: None)
+        sequencer.close()
+    return tuple(found)
+
+
+def machine() -> _core.Settlement:
+    """Return a settlement machine at genesis."""
+    return _core.Settlement(*DOMAIN.parts, committer.genesis(DOMAIN)[0])
+
+
+@cache
+def sealed_batches(rows: int = ROWS) -> tuple[Sealed, ...]:
+    """Return the batches of a generated flow, sealed every ten seconds of it."""
+    writer = Committer(machine(), Limits())
+    sealed = [batch for ops in micro_ops(rows) for batch in writer.add(ops)]
+    return (*sealed, *writer.seal())
