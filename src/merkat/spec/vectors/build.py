@@ -6,6 +6,7 @@ from merkat.spec.vectors.amending import amending_cases
 from merkat.spec.vectors.commands import command_cases
 from merkat.spec.vectors.corpus import Corpus
 from merkat.spec.vectors.fills import fill_cases
+from merkat.spec.vectors.forced import forced_cases
 from merkat.spec.vectors.inbox import inbox_cases
 from merkat.spec.vectors.inputs import input_cases
 from merkat.spec.vectors.liquidation import liquidation_cases
@@ -24,6 +25,7 @@ def build() -> Corpus:
     for cases in (
         command_cases,
         inbox_cases,
+        forced_cases,
         placing_cases,
         matching_cases,
         amending_cases,
