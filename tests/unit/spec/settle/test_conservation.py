@@ -45,7 +45,7 @@ steps = st.tuples(
         [
             *("trade", "epoch", "epoch", "stage", "stage", "liquidate", "liquidate", "bankrupt"),
             *("bankrupt", "tear_up", "tear_up", "write_off", "write_off"),
-            *("withdraw", "transfer", "fund", "sweep", "deposit"),
+            *("withdraw", "transfer", "fund", "sweep", "deposit", "forced"),
         ]
     ),
     accounts,
@@ -101,6 +101,9 @@ class Driver:
             items: dict[str, Item] = {
                 "fund": world.fund_item(amount=price),
                 "sweep": world.sweep_item(account=first),
+                "forced": world.forced_item(
+                    owner=state.accounts[first].owner, account=first, amount=size * price
+                ),
                 "deposit": world.deposit_item(
                     owner=state.accounts[first].owner, account=first, amount=price
                 ),
@@ -174,7 +177,7 @@ def test_the_random_steps_reach_every_kind() -> None:
     assert not missing, f"never accepted: {missing} of {accepted}"
 
 
-@given(st.integers(1, 15), st.binary(max_size=200))
+@given(st.integers(0, 17), st.binary(max_size=200))
 def test_every_byte_string_is_an_input(kind: int, body: bytes) -> None:
     world = World.ready()
     data = bytes([kind]) + body

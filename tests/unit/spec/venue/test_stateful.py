@@ -8,9 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from merkat.spec.messages import ForcedWithdraw
 from merkat.spec.orders import Order
 from merkat.spec.values import HOUR_NS
-from merkat.spec.venue.events import Deposited
+from merkat.spec.venue.events import Deposited, ForcedWithdrawn
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
 from tests.support.venue_builder import CONFIG, SECOND_NS, TICK, Market, Trader, coins, usd
@@ -110,6 +111,13 @@ class VenueMachine(RuleBasedStateMachine):
         opened = self.market.deposit(trader, usd(amount))
         (credited,) = opened.of(Deposited)
         self.traders[who] = Trader(credited.account, trader.wallet)
+
+    @rule(who=accounts, amount=st.sampled_from([1, 50, 10_000]))
+    def force(self, who: int, amount: int) -> None:
+        trader = self.traders[who]
+        item = ForcedWithdraw(0, trader.number, trader.wallet.address, 0, usd(amount))
+        (paid,) = self.market.item(item).of(ForcedWithdrawn)
+        assert 0 <= paid.amount <= paid.asked == usd(amount)
 
     @rule(amount=st.integers(1, 30), group=st.integers(0, 1))
     def fund(self, amount: int, group: int) -> None:
