@@ -55,6 +55,25 @@ class Settlement:
         An inbox step whose item is refused is accepted and returns the item's code and field.
         """
 
+    def apply_inputs(self, framed: bytes) -> bytes:
+        """Apply inputs, each after its u16 length; returns the checkpoint (31 bytes) after each.
+
+        Raises ValueError that names number (from 0), code and field of an input that is refused:
+        nothing was applied if it is malformed (S-01), the inputs before it otherwise. Signatures
+        are recovered over all cores. An inbox step whose item is refused is accepted.
+        """
+
+    def account_proof(self, account: int) -> bytes:
+        """Return 1,376 bytes that lead from an account's leaf to the state's root.
+
+        Words 0 to 8 (32 bytes each, all zero if there is no such account), 28 siblings from the
+        leaf's level to the top, then the roots of accounts, orders, sessions, instruments and
+        groups and the leaf hash of the globals.
+        """
+
+    def leaf_words(self, account: int) -> bytes:
+        """Return words 0 to 8 of an account's leaf, 32 bytes each; zeros if it is absent."""
+
     def root(self) -> bytes: ...
     def encode(self) -> bytes: ...
 

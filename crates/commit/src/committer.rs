@@ -1,10 +1,10 @@
 //! The state root of the settlement machine, kept up with the leaves that each step changes (formats.md section 7).
 
+use crate::account::{AccountProof, account_words, leaf_words};
 use crate::dense::DenseTree;
-use crate::hash::{Hash, Word, ZERO_HASH, leaf_hash, narrow, state_root};
-use crate::positions::positions_root;
+use crate::hash::{Hash, ZERO_HASH, leaf_hash, short, state_root};
 use crate::tree::SparseTree;
-use merkat_settle::state::{Account, Changes, State};
+use merkat_settle::state::{Changes, State};
 use merkat_values::constants::HOUR_LIMIT;
 
 const ACCOUNTS_DEPTH: u8 = 28;
@@ -25,7 +25,6 @@ pub struct Committer {
     instruments: Numbered,
     groups: Numbered,
     changes: Changes,
-    position_words: Vec<(u16, Word)>,
 }
 
 impl Default for Committer {
@@ -44,30 +43,46 @@ impl Committer {
             instruments: Numbered::new(INSTRUMENTS_DEPTH),
             groups: Numbered::new(GROUPS_DEPTH),
             changes: Changes::default(),
-            position_words: Vec::new(),
         }
     }
 
     /// Takes the state's changes and gives its root.
     pub fn root(&mut self, state: &mut State) -> Hash {
+        state_root(&self.parts(state))
+    }
+
+    /// What an account's leaf holds, or that it is absent, with all that leads from it to the state's root.
+    ///
+    /// # Panics
+    /// If the account is not below 2^28.
+    pub fn account_proof(&mut self, state: &mut State, account: u32) -> AccountProof {
+        let parts = self.parts(state);
+        AccountProof {
+            words: leaf_words(state, account),
+            siblings: self.accounts.proof(account),
+            parts,
+        }
+    }
+
+    /// The six hashes that the state's root is made of.
+    fn parts(&mut self, state: &mut State) -> [Hash; 6] {
         self.follow(state);
-        state_root(&[
+        [
             self.accounts.root(),
             self.orders.root(),
             ZERO_HASH, // No session is ever written in version 1.
             self.instruments.root(),
             self.groups.root(),
             leaf(&state.globals().words()),
-        ])
+        ]
     }
 
     /// Writes the leaves that changed into the trees.
     fn follow(&mut self, state: &mut State) {
         state.take_changes(&mut self.changes);
         for number in self.changes.accounts.drain(..) {
-            let hash = state.account(number).map_or(ZERO_HASH, |account| {
-                account_leaf(account, &mut self.position_words)
-            });
+            let account = state.account(number);
+            let hash = account.map_or(ZERO_HASH, |account| leaf_hash(&account_words(account)));
             self.accounts.set(number, hash);
         }
         for listing in self.changes.instruments.drain(..) {
@@ -92,27 +107,9 @@ impl Committer {
     }
 }
 
-fn short(word: &[u8; 32]) -> Word {
-    narrow(*word).expect("invariant: a leaf's word has at most 31 bytes")
-}
-
 /// The hash of a leaf of `COUNT` words.
 fn leaf<const COUNT: usize>(words: &[[u8; 32]; COUNT]) -> Hash {
-    leaf_hash(&words.map(|word| short(&word)))
-}
-
-/// The hash of an account's leaf, its positions included.
-fn account_leaf(account: &Account, position_words: &mut Vec<(u16, Word)>) -> Hash {
-    position_words.clear();
-    let positions = account.positions.iter();
-    position_words.extend(positions.map(|held| (held.slot, short(&held.word()))));
-    let root = positions_root(position_words);
-    let mut words = [[0; 31]; 9];
-    for (short_word, word) in words.iter_mut().zip(&account.words()) {
-        *short_word = short(word);
-    }
-    words[8].copy_from_slice(&root[..31]);
-    leaf_hash(&words)
+    leaf_hash(&words.map(short))
 }
 
 /// A tree of numbers given out in turn; sparse once a number stands far beyond the others.
@@ -143,6 +140,13 @@ impl Numbered {
                 tree.set(number, hash);
             }
             Self::Sparse(tree) => tree.set(u128::from(number), hash),
+        }
+    }
+
+    fn proof(&mut self, number: u32) -> Vec<Hash> {
+        match self {
+            Self::Dense(tree, _) => tree.proof(number),
+            Self::Sparse(tree) => tree.proof(u128::from(number)),
         }
     }
 

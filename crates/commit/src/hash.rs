@@ -40,6 +40,11 @@ pub fn narrow(value: [u8; 32]) -> Result<Word, WordTooLarge> {
     }
 }
 
+/// A word as the settlement machine writes it, without its zero byte.
+pub(crate) fn short(word: [u8; 32]) -> Word {
+    narrow(word).expect("invariant: a leaf's word has at most 31 bytes")
+}
+
 /// The word as 32 big-endian bytes, the form in which it is hashed.
 #[must_use]
 pub fn widen(word: &Word) -> [u8; 32] {

@@ -12,6 +12,7 @@
 //! versions of the hash after asking the processor for them.
 #![deny(unsafe_code)]
 
+mod account;
 mod committer;
 mod dense;
 mod hash;
@@ -22,6 +23,7 @@ mod proof;
 mod recompute;
 mod tree;
 
+pub use account::{ACCOUNT_LEAF_WORDS, AccountProof, leaf_words};
 pub use committer::Committer;
 pub use dense::DenseTree;
 pub use hash::{

@@ -5,7 +5,8 @@
 mod world;
 
 use merkat_commit::{
-    Committer, SparseTree, ZERO_HASH, leaf_hash, narrow, positions_root, state_root,
+    Committer, SparseTree, ZERO_HASH, fold, leaf_hash, leaf_words, narrow, positions_root,
+    state_root,
 };
 use merkat_settle::{MicroOp, State};
 use proptest::prelude::*;
@@ -140,4 +141,33 @@ fn a_number_beyond_a_gap_costs_no_memory_between() {
         naive(&world.state),
         "the last account"
     );
+}
+
+#[test]
+fn a_proof_leads_from_an_account_to_the_root() {
+    let mut world = World::priced();
+    world.trade(1, 2, 100 * USD, COIN);
+    let mut committer = Committer::new();
+    for account in [0, 1, 2, 4, 5, (1 << 28) - 1] {
+        let proof = committer.account_proof(&mut world.state, account);
+        assert_eq!(
+            state_root(&proof.parts),
+            naive(&world.state),
+            "the parts make the root"
+        );
+        let mut hash = leaf(&proof.words);
+        let present = world.state.account(account).is_some();
+        assert_eq!(hash != ZERO_HASH, present, "account {account}");
+        let top = fold(28, u128::from(account), &hash, &proof.siblings);
+        assert_eq!(top, Some(proof.parts[0]), "account {account} in its tree");
+        hash[0] ^= 1;
+        let forged = fold(28, u128::from(account), &hash, &proof.siblings);
+        assert_ne!(
+            forged,
+            Some(proof.parts[0]),
+            "another leaf does not lead there"
+        );
+        assert_eq!(proof.to_bytes().len(), (9 + 28 + 6) * 32, "its bytes");
+        assert_eq!(proof.words, leaf_words(&world.state, account));
+    }
 }

@@ -86,6 +86,26 @@ pub fn records(batch: &[u8]) -> Result<Vec<Record<'_>>, String> {
     Ok(records)
 }
 
+/// Splits inputs of the settlement machine, each after its length as u16.
+pub fn inputs(framed: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let (mut found, mut rest) = (Vec::new(), framed);
+    while !rest.is_empty() {
+        let parts = rest
+            .split_first_chunk::<2>()
+            .and_then(|(head, body)| body.split_at_checked(u16::from_be_bytes(*head).into()));
+        let Some((input, next)) = parts else {
+            return Err(format!(
+                "framed: input {} at byte {} is cut, expected a u16 length and so many bytes",
+                found.len(),
+                framed.len() - rest.len()
+            ));
+        };
+        found.push(input);
+        rest = next;
+    }
+    Ok(found)
+}
+
 /// Appends a record in the framing of a batch.
 pub fn push_record(out: &mut Vec<u8>, record: &Record<'_>) {
     let length = u32::try_from(record.command.len()).expect("invariant: a command is short");

@@ -28,6 +28,7 @@ pub(crate) fn signed_by(
         Authority::Recovered(domain, recover) => {
             recover(&digest(domain), signature) == Some(account.owner)
         }
+        Authority::Signers(signers) => *signers == [Some(account.owner)],
     };
     require(holds, code::S03_BAD_SIGNATURE, field::SIGNATURE)
 }

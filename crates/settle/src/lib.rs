@@ -21,14 +21,15 @@ mod oracle;
 pub mod order;
 pub mod orders;
 mod ruin;
+mod signed;
 pub mod snapshot;
 pub mod state;
 pub mod table;
 pub mod typed_data;
 
-pub use machine::{Effect, HourFunding, Recover, apply, apply_input};
+pub use machine::{Effect, HourFunding, Recover, apply, apply_input, apply_signed};
 pub use margin::{Figures, Quote};
-pub use ops::MicroOp;
+pub use ops::{MicroOp, TimedOp};
 pub use order::{NodeSignature, Order, OrderKey, Vector};
 pub use orders::OrderLeaf;
 pub use state::{Account, Globals, Group, Instrument, Position, State};

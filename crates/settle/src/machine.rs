@@ -125,6 +125,8 @@ pub(crate) enum Authority<'a> {
     Caller,
     /// The machine recovers them.
     Recovered(&'a Domain, &'a Recover<'a>),
+    /// The caller has recovered them: one entry a signature, nothing for one that names nobody.
+    Signers(&'a [Option<Address>]),
 }
 
 /// Applies a step whose signatures the caller has checked. Every other rule is tested.
@@ -140,6 +142,26 @@ pub fn apply(
     log_delta: u32,
 ) -> Result<Effect, Refusal> {
     step(state, op, time_delta_ns, log_delta, Authority::Caller)
+}
+
+/// Applies a decoded input with the signers of [`MicroOp::signed_digests`], in their order; nothing stands for a
+/// signature that names nobody. Every rule is tested.
+///
+/// # Errors
+/// As [`apply`], which leaves the state as it was.
+pub fn apply_signed(
+    state: &mut State,
+    input: &TimedOp,
+    signers: &[Option<Address>],
+) -> Result<Effect, Refusal> {
+    let authority = Authority::Signers(signers);
+    step(
+        state,
+        &input.op,
+        input.time_delta_ns,
+        input.log_delta,
+        authority,
+    )
 }
 
 /// Applies a raw input: an op without its two bytes of frame. The cursor moves by the framed length in any case.

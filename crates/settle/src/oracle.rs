@@ -47,14 +47,19 @@ fn check_quorum(
         .iter()
         .all(|entry| usize::from(entry.node) < used);
     let enough = signatures.len() >= usize::from(group.threshold);
-    let mut holds = ascending && all_used && enough;
-    if let (true, Authority::Recovered(domain, recover)) = (holds, authority) {
-        let digest = digest(domain);
-        holds = signatures.iter().all(|entry| {
-            recover(&digest, &entry.signature) == Some(group.nodes[usize::from(entry.node)])
-        });
-    }
-    require(holds, code::E06_EPOCH_QUORUM, field::SIGNATURES)
+    let holds = ascending && all_used && enough;
+    require(holds, code::E06_EPOCH_QUORUM, field::SIGNATURES)?;
+    let node = |entry: &NodeSignature| Some(group.nodes[usize::from(entry.node)]);
+    let signed = match authority {
+        Authority::Caller => true,
+        Authority::Recovered(domain, recover) => {
+            let digest = digest(domain);
+            let signer = |entry: &NodeSignature| recover(&digest, &entry.signature);
+            signatures.iter().all(|entry| signer(entry) == node(entry))
+        }
+        Authority::Signers(signers) => signers.iter().copied().eq(signatures.iter().map(node)),
+    };
+    require(signed, code::E06_EPOCH_QUORUM, field::SIGNATURES)
 }
 
 /// What the hour that a signed time closes pays, if it had samples. Cumulative funding that would leave

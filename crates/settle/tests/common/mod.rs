@@ -4,7 +4,9 @@
 use merkat_settle::item::SourcedItem;
 use merkat_settle::ops::{Epoch, Fill, Floor, Heartbeat, OrderOpen, TimedOp};
 use merkat_settle::state::{Account, State, parameter};
-use merkat_settle::{Domain, Effect, MicroOp, NodeSignature, Order, OrderKey, Vector, apply_input};
+use merkat_settle::{
+    Domain, Effect, MicroOp, NodeSignature, Order, OrderKey, Vector, apply_input, apply_signed,
+};
 use merkat_values::codec::Writer;
 use merkat_values::{Address, Refusal, Signature};
 
@@ -135,11 +137,23 @@ impl World {
         assert_eq!(decoded.op, *op, "an op survives its encoding");
         assert_eq!(bytes.len(), op.encoded_bytes(), "length of {op:?}");
         let before = self.state.globals().clone();
+        let mut twin = self.state.clone();
+        let digests = decoded.op.signed_digests(&domain());
+        let signers: Vec<_> = digests.iter().map(|(hash, by)| recover(hash, by)).collect();
+        let ahead = apply_signed(&mut twin, &decoded, &signers);
         let result = apply_input(&mut self.state, &domain(), &bytes, &recover);
+        assert_eq!(ahead, result, "signers recovered ahead of {op:?}");
         let cursor = before.input_cursor + bytes.len() as u64 + 2;
         let after = self.state.globals();
         assert_eq!(after.input_cursor, cursor, "every input moves the cursor");
-        if result.is_err() {
+        if result.is_ok() {
+            assert_eq!(twin.globals(), after, "the same step");
+        } else {
+            assert_eq!(
+                *twin.globals(),
+                before,
+                "nothing moves, not even the cursor"
+            );
             let mut same = before;
             same.input_cursor = cursor;
             assert_eq!(*after, same, "a refused input moves nothing but the cursor");
