@@ -36,6 +36,7 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
 
     IInbox public immutable inbox;
     IAnchor public immutable anchor;
+    IERC20 public immutable settlementToken;
 
     uint128 public minimumDeposit;
     bool public depositsPaused;
@@ -46,16 +47,17 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         Roles roles_,
         IInbox inbox_,
         IAnchor anchor_,
-        IERC20Metadata settlementToken,
+        IERC20Metadata settlementToken_,
         uint128 minimumDeposit_
     ) RoleGated(roles_) {
-        uint8 decimals = settlementToken.decimals();
+        uint8 decimals = settlementToken_.decimals();
         require(decimals == SETTLEMENT_DECIMALS, WrongDecimals(decimals, SETTLEMENT_DECIMALS));
         inbox = inbox_;
         anchor = anchor_;
         minimumDeposit = minimumDeposit_;
-        tokenOf[SETTLEMENT_TOKEN] = settlementToken;
-        emit TokenRegistered(SETTLEMENT_TOKEN, settlementToken);
+        settlementToken = settlementToken_;
+        tokenOf[SETTLEMENT_TOKEN] = settlementToken_;
+        emit TokenRegistered(SETTLEMENT_TOKEN, settlementToken_);
         emit MinimumDepositSet(minimumDeposit_);
     }
 
@@ -74,9 +76,9 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
             AmountOutOfRange(amount, minimum, Items.AMOUNT_MAX)
         );
         require(owner != address(0), ZeroOwner());
-        _take(tokenOf[token], amount);
+        _take(settlementToken, amount);
         item = inbox.enqueueDeposit(token, owner, account, amount, msg.value);
-        emit Deposited(item, token, msg.sender, owner, account, amount);
+        emit Deposited(item, msg.sender);
     }
 
     /// @inheritdoc IVault
@@ -89,7 +91,7 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         require(
             amount != 0 && amount <= Items.AMOUNT_MAX, AmountOutOfRange(amount, 1, Items.AMOUNT_MAX)
         );
-        _take(tokenOf[SETTLEMENT_TOKEN], amount);
+        _take(settlementToken, amount);
         item = inbox.enqueueFundDeposit(group, amount);
         emit FundDeposited(item, group, amount);
     }

@@ -14,15 +14,8 @@ import {TokenId} from "../types/TokenId.sol";
 /// @notice Money comes in by a deposit, which is an inbox item, and goes out by a proof against a
 /// final root, to the owner that the account's leaf names. There is no other way out.
 interface IVault {
-    /// Money came in.
-    event Deposited(
-        InboxCursor indexed item,
-        TokenId token,
-        address indexed payer,
-        address indexed owner,
-        AccountIndex account,
-        uint128 amount
-    );
+    /// Money came in. What for stands in the inbox's ItemEnqueued of the same number.
+    event Deposited(InboxCursor indexed item, address indexed payer);
 
     /// Money for a group's insurance fund came in.
     event FundDeposited(InboxCursor indexed item, uint16 group, uint128 amount);
