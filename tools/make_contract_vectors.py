@@ -4,8 +4,8 @@
     python tools/make_contract_vectors.py --check   compare only; exit status 1 if they differ
 
 leaves.json: states of the settlement machine with the leaf, path and root of every account;
-items.json: inbox items and their rolling hash; chunks.json: roots of calldata. Everything is made
-by merkat.spec or, for chunks, by the definition in contracts/src/libraries/ChunkTree.sol.
+items.json: inbox items and their rolling hash; chunks.json: hashes of calldata. Leaves, roots and
+items are merkat.spec's; the calldata's hash is written out here from docs/spec/batches.md.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from merkat.spec.settle.state import (
     SESSIONS_ROOT,
     State,
 )
-from merkat.spec.trees import leaf_hash, node_hash, root_by_definition
+from merkat.spec.trees import leaf_hash, root_by_definition
 from merkat.spec.typed_data import Config
 from merkat.spec.values import MAX_NODES, ZERO32, ZERO_ADDRESS, cut, keccak256
 
@@ -55,7 +55,7 @@ ACCOUNTS_OF_STATES: dict[str, list[int]] = {
     "edges": [1, 2, 1_000, 2**27 - 1, 2**27, 2**28 - 2, 2**28 - 1],
     "many": list(range(1, 41)),
 }
-CHUNK_LENGTHS = [1, 31, 63, 1_023, 1_024, 1_025, 2_048, 3_000, 5_120, 9_000]
+CHUNK_LENGTHS = [1, 31, 63, 1_023, 1_024, 1_025, 2_048, 3_000, 5_120, 9_000, 300_000]
 
 
 def hexadecimal(data: bytes) -> str:
@@ -147,8 +147,7 @@ def describe_state(accounts: list[int]) -> dict[str, Any]:
                 "words": words_of(words[number]),
                 "leaf": hexadecimal(leaves[number]),
                 "siblings": [
-                    hexadecimal(sibling)
-                    for sibling in siblings_of(leaves, number, ACCOUNTS_DEPTH)
+                    hexadecimal(sibling) for sibling in siblings_of(leaves, number, ACCOUNTS_DEPTH)
                 ],
             }
             for number in accounts
@@ -204,14 +203,17 @@ def chunk_bytes(length: int) -> bytes:
     return bytes((7 * i + 3) % 256 for i in range(length))
 
 
-def chunk_root(data: bytes) -> bytes:
-    """Return the root of calldata by its definition."""
-    chunks = [data[i : i + CHUNK_BYTES] for i in range(0, len(data), CHUNK_BYTES)]
-    level = [keccak256(b"\0" + chunk.ljust(CHUNK_BYTES, b"\0")) for chunk in chunks]
-    level += [ZERO32] * ((1 << (len(level) - 1).bit_length()) - len(level))
+def chunk_hash(data: bytes) -> bytes:
+    """Return the hash of calldata by its definition (batches.md section 2)."""
+    level = [
+        keccak256(b"\0" + (start // CHUNK_BYTES).to_bytes(4, "big") + data[start:][:CHUNK_BYTES])
+        for start in range(0, len(data), CHUNK_BYTES)
+    ]
     while len(level) > 1:
-        level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level), 2)]
-    return level[0]
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [keccak256(b"\1" + left + right) for left, right in pairs] + odd
+    return keccak256(b"\2" + len(data).to_bytes(4, "big") + level[0])
 
 
 def make_files() -> dict[str, str]:
@@ -221,7 +223,7 @@ def make_files() -> dict[str, str]:
         "items.json": {"items": make_items()},
         "chunks.json": {
             "chunks": [
-                {"length": length, "root": hexadecimal(chunk_root(chunk_bytes(length)))}
+                {"length": length, "hash": hexadecimal(chunk_hash(chunk_bytes(length)))}
                 for length in CHUNK_LENGTHS
             ]
         },

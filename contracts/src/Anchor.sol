@@ -65,7 +65,7 @@ contract Anchor is IAnchor, RoleGated {
     {
         require(data.length != 0, NoData());
         bytes32[] memory hashes = new bytes32[](1);
-        hashes[0] = ChunkTree.rootOf(data);
+        hashes[0] = ChunkTree.hashOf(data);
         _post(header, DataMode.Calldata, data.length, hashes);
     }
 

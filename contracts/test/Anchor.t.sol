@@ -20,16 +20,14 @@ contract AnchorPostTest is Venue {
         deposit(alice, 5 * USD);
         BatchHeader memory made = header(NEXT);
         bytes memory data = "the batch";
-        bytes memory chunk = new bytes(1025);
-        for (uint256 i = 0; i < data.length; ++i) {
-            chunk[i + 1] = data[i];
-        }
+        bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), uint32(0), data));
         bytes32[] memory hashes = new bytes32[](1);
-        hashes[0] = keccak256(chunk);
+        hashes[0] = keccak256(abi.encodePacked(bytes1(0x02), uint32(data.length), leaf));
         vm.expectEmit(address(anchor));
         emit IAnchor.BatchPosted(made.index, NEXT, made, DataMode.Calldata, data.length, hashes);
         vm.prank(poster);
         anchor.postCalldata(made, data);
+        vm.assertEq(uint256(DataMode.Calldata), 2, "as batches.md numbers it");
         _checkRecorded(made, keccak256(abi.encode(made, DataMode.Calldata, data.length, hashes)));
     }
 
@@ -44,6 +42,7 @@ contract AnchorPostTest is Venue {
         emit IAnchor.BatchPosted(made.index, NEXT, made, DataMode.Blobs, 0, hashes);
         vm.prank(poster);
         anchor.postBlobs(made);
+        vm.assertEq(uint256(DataMode.Blobs), 1, "as batches.md numbers it");
         _checkRecorded(made, keccak256(abi.encode(made, DataMode.Blobs, 0, hashes)));
     }
 

@@ -6,8 +6,9 @@ import {InboxCursor} from "../types/InboxCursor.sol";
 import {Root} from "../types/Root.sol";
 import {TimeNs} from "../types/Time.sol";
 
-/// Where a batch's data are.
+/// Where a batch's data are. The numbers are those of docs/spec/batches.md: 0 is no mode.
 enum DataMode {
+    None,
     Blobs,
     Calldata
 }
@@ -24,7 +25,7 @@ struct BatchHeader {
     InboxCursor inboxCursor;
     /// The hash of these items.
     bytes32 inboxHash;
-    /// The state's time after the first input.
+    /// The state's time before the first input; of batch 1, after it (time_first in batches.md).
     TimeNs firstTime;
     /// The state's time after the last input.
     TimeNs lastTime;
@@ -48,7 +49,7 @@ struct Batch {
 interface IAnchor {
     /// A batch was posted.
     /// @param dataBytes length of the calldata; 0 in blob mode, where the data tell it themselves
-    /// @param dataHashes versioned hash of each blob, or the one root of the calldata (ChunkTree)
+    /// @param dataHashes versioned hash of each blob, or the one of the calldata (ChunkTree)
     event BatchPosted(
         BatchIndex indexed index,
         Root indexed stateRoot,
@@ -124,7 +125,7 @@ interface IAnchor {
     function postBlobs(BatchHeader calldata header) external;
 
     /// @notice Post a batch with its data. Poster only.
-    /// @param data the batch as formats.md section 9 has it
+    /// @param data the batch as docs/spec/batches.md section 1 has it
     function postCalldata(BatchHeader calldata header, bytes calldata data) external;
 
     /// @notice Make a batch, and all before it, final after its window. Anyone, frozen or not.

@@ -1,54 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title The root that names a batch's calldata
-/// @dev Chunks of 1,024 bytes, the last one filled up with zeros; leaf = keccak(0x00 ‖ chunk);
-/// node = keccak(left ‖ right), two zero children give zero; as many leaves as the next power of
-/// two, those behind the last chunk zero. The length of the data is recorded beside the root, so
-/// the zeros at the end are no second spelling.
+/// @title The hash that names a batch's calldata (docs/spec/batches.md section 2)
+/// @dev Chunks of 1,024 bytes, the last one may be shorter. Leaf i = keccak(0x00 ‖ i u32 ‖ chunk),
+/// node = keccak(0x01 ‖ left ‖ right), an odd node at the end of a level moves up as it is, and the
+/// hash is keccak(0x02 ‖ length u32 ‖ top). So no leaf reads as a node, and one hash has one length.
 library ChunkTree {
     uint256 internal constant CHUNK_BYTES = 1024;
+    uint256 private constant PREFIX_BYTES = 5; // 0x00 and the leaf's number
+
+    /// The data have no length that four bytes tell.
+    error DataTooLong(uint256 length);
 
     /// @param data at least one byte: the caller has checked it
-    function rootOf(bytes calldata data) internal pure returns (bytes32) {
+    function hashOf(bytes calldata data) internal pure returns (bytes32) {
+        require(data.length <= type(uint32).max, DataTooLong(data.length));
         bytes32[] memory level = _leaves(data);
         uint256 width = level.length;
         while (width > 1) {
-            width /= 2;
-            for (uint256 i = 0; i < width; ++i) {
-                level[i] = _node(level[2 * i], level[2 * i + 1]);
+            uint256 pairs = width / 2;
+            for (uint256 i = 0; i < pairs; ++i) {
+                level[i] = keccak256(abi.encodePacked(bytes1(0x01), level[2 * i], level[2 * i + 1]));
             }
+            if (width % 2 == 1) level[pairs] = level[width - 1];
+            width = pairs + width % 2;
         }
-        return level[0];
+        // The cast is exact: the length was checked.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return keccak256(abi.encodePacked(bytes1(0x02), uint32(data.length), level[0]));
     }
 
     function _leaves(bytes calldata data) private pure returns (bytes32[] memory leaves) {
-        uint256 chunks = (data.length + CHUNK_BYTES - 1) / CHUNK_BYTES;
-        uint256 width = 1;
-        while (width < chunks) width *= 2;
-        leaves = new bytes32[](width);
-        bytes memory preimage = new bytes(1 + CHUNK_BYTES); // its first byte stays 0x00
-        for (uint256 i = 0; i < chunks; ++i) {
+        leaves = new bytes32[]((data.length + CHUNK_BYTES - 1) / CHUNK_BYTES);
+        bytes memory preimage = new bytes(PREFIX_BYTES + CHUNK_BYTES); // its first byte stays 0x00
+        for (uint256 i = 0; i < leaves.length; ++i) {
             uint256 start = i * CHUNK_BYTES;
             uint256 length = data.length - start;
-            if (length < CHUNK_BYTES) {
-                preimage = new bytes(1 + CHUNK_BYTES);
-            } else {
-                length = CHUNK_BYTES;
-            }
+            if (length > CHUNK_BYTES) length = CHUNK_BYTES;
+            bytes32 hash;
             assembly ("memory-safe") {
-                calldatacopy(add(preimage, 0x21), add(data.offset, start), length)
+                let first := add(preimage, 0x20)
+                mstore(first, shl(216, i)) // 0x00 ‖ i as u32; the rest is overwritten
+                calldatacopy(add(first, PREFIX_BYTES), add(data.offset, start), length)
+                hash := keccak256(first, add(PREFIX_BYTES, length))
             }
-            leaves[i] = keccak256(preimage);
-        }
-    }
-
-    function _node(bytes32 left, bytes32 right) private pure returns (bytes32 hash) {
-        if (left | right == bytes32(0)) return bytes32(0);
-        assembly ("memory-safe") {
-            mstore(0x00, left)
-            mstore(0x20, right)
-            hash := keccak256(0x00, 0x40)
+            leaves[i] = hash;
         }
     }
 }
