@@ -1,4 +1,4 @@
-"""The compiled core: venue machine, settlement machine, signatures, journal, book of the tapes.
+"""The compiled core: venue and settlement machine, signatures, journal, tapes, embedded chain.
 
 All amounts and structures cross as bytes in the encodings of docs/spec/formats.md. Where functions
 take a domain, it is (chain_id, 20 bytes of verifying contract, 32 bytes of salt). A batch is the
@@ -170,3 +170,77 @@ def verify_receipts(
     address: bytes,
 ) -> bool:
     """Return whether every receipt bears the signature of this address."""
+
+class ChainError(Exception):
+    """The embedded chain refuses an operation; the text says why and what to do."""
+
+# Number, hash, parent hash, time in s.
+_Block = tuple[int, bytes, bytes, int]
+# Address, topics, data, block number, transaction hash, place in the block.
+_Log = tuple[bytes, list[bytes], bytes, int, bytes, int]
+
+@final
+class Chain:
+    """The embedded chain, a single writer; in memory without a directory.
+
+    Amounts of wei are 32 bytes big-endian. A directory that is damaged, locked or of another
+    genesis raises JournalError; malformed arguments raise ValueError, the rest ChainError.
+    """
+
+    def __new__(
+        cls,
+        directory: str | None,
+        chain_id: int,
+        time_s: int,
+        accounts: list[tuple[bytes, bytes]],
+    ) -> Chain: ...
+    def send(
+        self,
+        sender: bytes,
+        to: bytes | None,
+        data: bytes,
+        value: bytes,
+        gas: int,
+        blobs: list[bytes],
+        time_s: int | None,
+    ) -> bytes:
+        """Send a transaction and mine it into a block of its own; returns its hash."""
+
+    def fund(self, account: bytes, wei: bytes) -> None: ...
+    def mine(self, time_s: int | None) -> None: ...
+    def revert_to(self, number: int) -> None: ...
+    @property
+    def chain_id(self) -> int: ...
+    def head(self) -> _Block: ...
+    def block(self, number: int) -> _Block | None: ...
+    def receipt(
+        self, transaction_hash: bytes
+    ) -> tuple[int, bool, int, bytes | None, list[_Log], bytes, str] | None:
+        """Return block number, success, gas used, contract, logs, revert data, failure."""
+
+    def call(
+        self, sender: bytes, to: bytes | None, data: bytes, gas: int, block: int
+    ) -> tuple[int, bytes, str]:
+        """Return outcome (0 returned, 1 reverted, 2 failed), data, reason of a failure."""
+
+    def logs(self, contract: bytes | None, from_block: int, to_block: int) -> list[_Log]: ...
+    def balance(self, account: bytes, block: int) -> bytes: ...
+    def code(self, account: bytes, block: int) -> bytes: ...
+    def blob(self, versioned_hash: bytes) -> bytes | None: ...
+    @property
+    def recovery_message(self) -> str | None:
+        """Return what opening has cut off the journal's end, None for nothing."""
+
+    def close(self) -> None: ...
+
+def blob_versioned_hash(blob: bytes) -> bytes:
+    """Return the versioned hash of a blob; the first call prepares the trusted setup, 2 to 3 s."""
+
+def blob_sidecar(blob: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the KZG commitment of a blob and its 128 cell proofs."""
+
+def blob_opening(blob: bytes, point: bytes) -> bytes:
+    """Return the 192 bytes that precompile 0x0a takes: hash, point, value, commitment, proof."""
+
+def sign_digest(digest: bytes, secret_key: bytes) -> bytes:
+    """Sign a digest; returns r, s (low), v of 27 or 28."""

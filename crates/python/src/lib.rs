@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+mod chain;
 mod framing;
 mod journal;
 mod machines;
@@ -13,6 +14,10 @@ mod signing;
 mod _core {
     use super::*;
 
+    #[pymodule_export]
+    use super::chain::{
+        Chain, ChainError, blob_opening, blob_sidecar, blob_versioned_hash, sign_digest,
+    };
     #[pymodule_export]
     use super::journal::{
         Journal, JournalError, JournalRefusedError, chain_hashes, newest_snapshot,

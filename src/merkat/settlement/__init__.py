@@ -1,1 +1,1 @@
-"""From the venue's micro-ops to batches on the chain, and back from the chain to the state."""
+"""Custody: from micro-ops to batches on a chain and back, money in and money out by proof."""
