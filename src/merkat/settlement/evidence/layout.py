@@ -17,6 +17,7 @@ from merkat.spec.values import keccak256
 
 FORMAT: Final = "merkat evidence"
 VERSION: Final = 1
+BLOCKS: Final = "embedded"  # how the chain dump's blocks are hashed
 
 SEAL: Final = "MANIFEST.keccak"
 MANIFEST: Final = "manifest.json"
@@ -90,6 +91,14 @@ class EvidenceError(Exception):
 def batch_file(index: int) -> str:
     """Return the name of a batch's file."""
     return f"{BATCHES}/{index:020}.batch"
+
+
+def is_known(name: str) -> bool:
+    """Whether a folder may hold a file of that name, beside manifest and seal."""
+    return name in ALWAYS_THERE or name == SNAPSHOT or bool(_BATCH_FILE.fullmatch(name))
+
+
+_BATCH_FILE = re.compile(rf"{BATCHES}/[0-9]{{20}}\.batch", re.ASCII)
 
 
 # Canonical JSON
@@ -265,6 +274,7 @@ class Manifest:
             {
                 "format": FORMAT,
                 "version": number(VERSION),
+                "blocks": BLOCKS,
                 "domain": domain,
                 "contracts": contracts,
                 "sequencer": hexadecimal(self.sequencer),
@@ -295,6 +305,7 @@ class Manifest:
             {
                 "format": _exactly(FORMAT),
                 "version": _exactly(number(VERSION)),
+                "blocks": _exactly(BLOCKS),
                 "domain": lambda v: members(
                     v, {"chain_id": unsigned(64), "verifying_contract": address, "salt": digest}
                 ),

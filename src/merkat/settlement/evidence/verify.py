@@ -35,6 +35,7 @@ from merkat.settlement.evidence.layout import (
     decode_receipts,
     encode_all,
     genesis_hash,
+    is_known,
     seal_of,
 )
 from merkat.settlement.evidence.records import (
@@ -154,8 +155,9 @@ def _wrong_files(files: Mapping[str, bytes], manifest: Manifest) -> list[Evidenc
     broken = []
     present = files.keys() - {SEAL, MANIFEST}
     broken += [
-        EvidenceError("V-01", name, "", "the manifest does not name this file")
-        for name in sorted(present - manifest.files.keys())
+        EvidenceError("V-01", name, "", "the folder has no such file, or the manifest names none")
+        for name in sorted(present | manifest.files.keys())
+        if not (is_known(name) and name in manifest.files)
     ]
     broken += [
         EvidenceError("V-01", name, "", "the file is missing")
