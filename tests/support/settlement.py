@@ -21,23 +21,38 @@ DOMAIN: Domain = demo_domain(1, "settlement tests")
 ROWS = 700
 
 
+class Listener:
+    """Stands where a chain would: keeps the micro-ops, and its clock never asks for time."""
+
+    next_ns = 1 << 63
+
+    def __init__(self) -> None:
+        self.micro_ops: list[bytes] = []
+
+    def released(self, released: Released) -> None:
+        self.micro_ops.append(micro_ops_of(released.outputs))
+
+    def deposit(self, item: bytes) -> None:
+        raise AssertionError("this short flow has no deposits on the way")
+
+    def advance(self, time_ns: int) -> list[bytes]:
+        raise AssertionError("the clock of this listener never comes")
+
+
 @cache
 def micro_ops(rows: int = ROWS) -> tuple[bytes, ...]:
     """Return the framed micro-ops of each released batch of a generated flow."""
-    found: list[bytes] = []
-
-    def listen(released: Released) -> None:
-        found.append(micro_ops_of(released.outputs))
+    listener = Listener()
 
     with tempfile.TemporaryDirectory() as folder:
         flow = GeneratedFlow(1, rows)
         sequencer = Sequencer.create(
             Path(folder) / "venue", DOMAIN, derive_secret(1, "sequencer"), 1 << 20
         )
-        player = Player(sequencer, Tally(flow.tick), listener=listen)
+        player = Player(sequencer, Tally(flow.tick), chain=listener)
         play(flow, player, 1, lambda time_ns, tally: None)
         sequencer.close()
-    return tuple(found)
+    return tuple(listener.micro_ops)
 
 
 def machine() -> _core.Settlement:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
 from merkat import _core
@@ -18,6 +17,22 @@ BUFFER_COMMANDS_MAX: Final = 4_096
 # A digest of the venue hashes every resting order, so with many of them it is compared more rarely:
 # every 64 commands up to this many orders, every 128 up to twice as many, and so on.
 DIGEST_ORDERS: Final = 4_096
+
+
+class ChainSide(Protocol):
+    """Where deposits go when the venue is anchored, and where items come from."""
+
+    next_ns: int
+    """From this time on the clock is waited for."""
+
+    def deposit(self, item: bytes) -> None:
+        """Send a deposit to the Vault, given as the item that it will become."""
+
+    def advance(self, time_ns: int) -> list[bytes]:
+        """Let time pass; returns the commands of Inbox items that are now deep enough."""
+
+    def released(self, released: Released) -> None:
+        """Take the answers of a durable batch."""
 
 
 class Comparison(Protocol):
@@ -40,7 +55,7 @@ class Player:
         tally: Tally,
         comparison: Comparison | None = None,
         receipts: TextIO | None = None,
-        listener: Callable[[Released], None] | None = None,
+        chain: ChainSide | None = None,
     ) -> None:
         self.sequencer = sequencer
         self.domain: Domain = sequencer.domain
@@ -49,7 +64,7 @@ class Player:
         self.checker = ReceiptChecker(self.domain, sequencer.address)
         self.digests_compared = 0
         self._receipts = receipts
-        self._listener = listener
+        self._chain = chain
         self._inbox_cursor = 0
         self._buffer: list[Command] = []
         # Of each buffered command its wallet's key; b"" where no wallet signs.
@@ -60,15 +75,30 @@ class Player:
 
     def send(self, time_ns: int, command: bytes, secret: bytes = b"") -> None:
         """Buffer a command; a wallet's command is signed with its key when the buffer leaves."""
+        if self._chain is not None and time_ns >= self._chain.next_ns:
+            # The chain's clock follows the flow's: first it hears of everything before.
+            self.settle()
+            self.take_items(time_ns, self._chain.advance(time_ns))
+        self._append(time_ns, command, secret)
+
+    def _append(self, time_ns: int, command: bytes, secret: bytes = b"") -> None:
         self._buffer.append(Command(time_ns, command))
         self._secrets.append(secret)
         if len(self._buffer) >= BUFFER_COMMANDS_MAX:
             self.flush()
 
     def inbox(self, time_ns: int, item: bytes) -> None:
-        """Send the next item of the scripted Inbox."""
-        self.send(time_ns, commands.inbox(self._inbox_cursor, item))
-        self._inbox_cursor += 1
+        """Send the next item of the scripted Inbox; on a chain, the deposit that makes one."""
+        if self._chain is not None:
+            self._chain.deposit(item)
+            return
+        self.take_items(time_ns, [commands.inbox(self._inbox_cursor, item)])
+
+    def take_items(self, time_ns: int, items: list[bytes]) -> None:
+        """Send the commands of the Inbox's next items, scripted or from the chain."""
+        for command in items:
+            self._append(time_ns, command)
+            self._inbox_cursor += 1
 
     @property
     def unsettled(self) -> bool:
@@ -147,8 +177,8 @@ class Player:
             if self._receipts is not None:
                 self._write_receipts(self._receipts, batch)
             self.tally.read(batch.outputs)
-            if self._listener is not None:
-                self._listener(batch)
+            if self._chain is not None:
+                self._chain.released(batch)
             if self.comparison is not None:
                 last = batch.first_log_number + batch.count - 1
                 self.comparison.offer(batch, self._digests.pop(last, None))

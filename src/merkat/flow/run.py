@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from merkat.flow.compare import SpecificationProcess, Verdict
+from merkat.flow.custody import Custody
 from merkat.flow.oracle import OracleNodes
 from merkat.flow.player import Player
 from merkat.flow.setup import Scene, scripted_items
@@ -134,14 +135,20 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
         )
 
 
-def play(flow: Flow, player: Player, seed: int, progress: Progress) -> None:
+def play(
+    flow: Flow, player: Player, seed: int, progress: Progress, custody: Custody | None = None
+) -> None:
     """Set the scene, then play a flow to its end; every answer is read when this returns."""
     scene = flow.scene()
     wallets = Wallets(seed, len(scene.cash))
     oracle = OracleNodes(player.domain, seed)
     time_ns = flow.start_ns()
-    for item in scripted_items(scene, wallets, oracle):
-        player.inbox(time_ns, item)
+    items = scripted_items(scene, wallets, oracle)
+    if custody is None:
+        taken = [commands.inbox(index, item) for index, item in enumerate(items)]
+    else:
+        taken = custody.set_up(items)
+    player.take_items(time_ns, taken)
     player.settle()
     for time_ns in flow.play(player, wallets, oracle):
         progress(time_ns, player.tally)

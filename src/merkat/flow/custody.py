@@ -1,0 +1,274 @@
+"""The chain side of a flow: contracts on an embedded chain that follows the flow's clock.
+
+Deposits go through the Vault, rules of the venue through the timelock; what the Inbox then holds
+comes back as commands once it is deep enough. Micro-ops go to the committer, batches to the Anchor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from merkat import _core
+from merkat.sdk.keys import DEMO_CHAIN_ID, Domain
+from merkat.sdk.layouts import micro_ops_of
+from merkat.sequencer.pipeline import Released
+from merkat.settlement import committer
+from merkat.settlement.chain import EmbeddedChain, development_secrets
+from merkat.settlement.claims import Claim, claim, force_withdrawal
+from merkat.settlement.committer import Committer, Limits, Sealed
+from merkat.settlement.contracts import (
+    TIMELOCK_DELAY_S,
+    Contracts,
+    Parameters,
+    abi,
+    deploy,
+)
+from merkat.settlement.data import CALLDATA
+from merkat.settlement.inbox import InboxWatcher
+from merkat.settlement.poster import Poster
+from merkat.settlement.proofs import AccountProof
+
+SECOND_NS: Final = 1_000_000_000
+SLOT_S: Final = 12
+# The timelock's delay, and some time for the deposits that come before the first command.
+SET_UP_S: Final = TIMELOCK_DELAY_S + 900
+DEPOSIT_ITEM: Final = 1
+FUND_ITEM: Final = 6
+USER: Final = 0
+ETHER_WEI: Final = 10**18
+TOKEN_AMPLE: Final = 1 << 120
+_NO_PREDECESSOR: Final = bytes(32)
+_DEPOSIT_OWNER: Final = slice(3, 23)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who sends transactions, 20 bytes each. The treasurer pays in for every owner."""
+
+    treasurer: bytes
+    poster: bytes
+    guardian: bytes
+    proposer: bytes
+
+    @classmethod
+    def of_development(cls) -> People:
+        """Return the first four development accounts."""
+        return cls(*(_core.address_of(secret) for secret in development_secrets(4)))
+
+
+def ceil_seconds(time_ns: int) -> int:
+    """Return the first whole second that is not before a time."""
+    return -(-time_ns // SECOND_NS)
+
+
+class Custody:
+    """One venue's contracts, watcher, committer and poster, on one clock.
+
+    The clock is the flow's: `advance` moves it, and makes an empty block every twelve seconds.
+    """
+
+    def __init__(self, directory: Path, start_ns: int, mode: int = CALLDATA) -> None:
+        """Make chain and contracts; the first command comes at `start_ns`."""
+        self.directory = directory
+        self.people = People.of_development()
+        self.now_s = start_ns // SECOND_NS - SET_UP_S
+        self.chain = EmbeddedChain(
+            directory,
+            chain_id=DEMO_CHAIN_ID,
+            genesis_time_s=self.now_s,
+            clock=lambda: self.now_s,
+        )
+        people = self.people
+        genesis_root = committer.genesis(Domain(DEMO_CHAIN_ID, bytes(20), bytes(32)))[1]
+        self.contracts: Contracts = deploy(
+            self.chain,
+            Parameters(
+                deployer=people.treasurer,
+                proposer=people.proposer,
+                poster=people.poster,
+                guardian=people.guardian,
+                genesis_root=genesis_root,
+                minimum_deposit=1_000_000,
+            ),
+        )
+        self.domain: Domain = self.contracts.domain
+        self.machine = _core.Settlement(*self.domain.parts, committer.genesis(self.domain)[0])
+        self.committer = Committer(self.machine, Limits.of_mode(mode))
+        self.watcher = InboxWatcher(self.contracts)
+        self.poster = Poster(self.contracts, people.poster, mode)
+        self.next_ns = start_ns + SLOT_S * SECOND_NS
+        self.batches: list[bytes] = []
+        self.claimers: set[int] = set()
+        self.claims: list[Claim] = []
+        self._known = {people.treasurer, people.poster, people.guardian, people.proposer}
+
+    # --- in ---
+
+    def set_up(self, items: list[bytes]) -> list[bytes]:
+        """Bring a scene's items through timelock and Vault; returns their commands, in order."""
+        rules = [item for item in items if item[1] != USER]
+        deposits = [item for item in items if item[1] == USER]
+        if rules + deposits != items:
+            raise ValueError(
+                "the scene's rules must come before its deposits: the timelock is slow"
+            )
+        people, token = self.people, self.contracts.addresses.token
+        self._send(people.treasurer, "TestToken", "mint", people.treasurer, TOKEN_AMPLE)
+        vault = self.contracts.addresses.vault
+        self._send(people.treasurer, "TestToken", "approve", vault, TOKEN_AMPLE)
+        funds = sum(int.from_bytes(item[4:], "big") for item in rules if item[0] == FUND_ITEM)
+        timelock = self.contracts.addresses.timelock
+        self._send(people.treasurer, "TestToken", "mint", timelock, max(1, funds))
+        calls = [(token, abi("TestToken").call("approve", vault, max(1, funds)))]
+        calls += [self._rule(item) for item in rules]
+        self._timelock(calls)
+        for item in deposits:
+            self.deposit(item)
+        self._confirm()
+        return self.watcher.poll()
+
+    def _rule(self, item: bytes) -> tuple[bytes, bytes]:
+        """Return receiver and data of the timelock's call that gives an item."""
+        if item[0] == FUND_ITEM:
+            group = int.from_bytes(item[2:4], "big")
+            amount = int.from_bytes(item[4:20], "big")
+            vault = self.contracts.addresses.vault
+            return vault, abi("Vault").call("depositToFund", group, amount)
+        inbox = self.contracts.addresses.inbox
+        return inbox, abi("Inbox").call("enqueueFromTimelock", item[0], item[2:])
+
+    def _timelock(self, calls: list[tuple[bytes, bytes]]) -> None:
+        """Propose calls, wait out the delay, execute them."""
+        operation = (
+            [receiver for receiver, _ in calls],
+            [0] * len(calls),
+            [data for _, data in calls],
+            _NO_PREDECESSOR,
+            bytes(32),
+        )
+        proposer = self.people.proposer
+        self._send(proposer, "TimelockController", "scheduleBatch", *operation, TIMELOCK_DELAY_S)
+        self._pass_seconds(TIMELOCK_DELAY_S)
+        self._send(proposer, "TimelockController", "executeBatch", *operation)
+
+    def deposit(self, item: bytes) -> None:
+        """Send the Vault a deposit, given as the item that it will become."""
+        if item[0] != DEPOSIT_ITEM:
+            raise ValueError(f"item of kind {item[0]}: expected 1, a deposit")
+        fee = self.contracts.read("Inbox", "feeWei")
+        self._send(
+            self.people.treasurer,
+            "Vault",
+            "deposit",
+            item[2],
+            int.from_bytes(item[27:43], "big"),
+            item[_DEPOSIT_OWNER],
+            int.from_bytes(item[23:27], "big"),
+            value_wei=fee,
+        )
+
+    def force_withdrawal(self, owner: bytes, account: int, amount: int) -> int:
+        """Have an owner force a withdrawal; returns the item's index in the Inbox."""
+        self._make_known(owner)
+        return force_withdrawal(self.contracts, owner, account, amount)
+
+    # --- the clock ---
+
+    def advance(self, time_ns: int) -> list[bytes]:
+        """Let time pass: blocks, due batches, windows. Returns the commands of items now deep.
+
+        Every answer of commands before `time_ns` must have been handed to `released` first.
+        """
+        while self.next_ns <= time_ns:
+            self._post(self.committer.advance(self.next_ns))
+            self._pass_to(self.next_ns // SECOND_NS)
+            self.poster.finalise(self.now_s)
+            self.next_ns += SLOT_S * SECOND_NS
+        return self.watcher.poll()
+
+    def confirm(self) -> list[bytes]:
+        """Make as many blocks as an item needs; returns the commands of items now deep."""
+        self._confirm()
+        return self.watcher.poll()
+
+    def _confirm(self) -> None:
+        for _ in range(self.watcher.confirmations):
+            self._pass_seconds(SLOT_S)
+
+    def _pass_seconds(self, seconds: int) -> None:
+        self._pass_to(self.now_s + seconds)
+
+    def _pass_to(self, time_s: int) -> None:
+        if time_s > self.now_s:
+            self.now_s = time_s
+            self.chain.mine()
+
+    # --- out ---
+
+    def released(self, released: Released) -> None:
+        """Take the answers of a durable batch of commands."""
+        self._post(self.committer.add(micro_ops_of(released.outputs)))
+
+    def seal(self) -> None:
+        """Seal and post what no batch holds yet."""
+        self._post(self.committer.seal())
+
+    def _post(self, sealed: list[Sealed]) -> None:
+        for batch in sealed:
+            # The Anchor takes no batch from the future: its block comes when the batch has ended.
+            self.now_s = max(self.now_s, ceil_seconds(batch.header.time_last))
+            self.poster.post(batch)
+            self.batches.append(batch.data)
+            self.claimers |= set(batch.proofs)
+
+    def make_final(self) -> int:
+        """Post what is there and wait out the windows; returns the last final batch's index."""
+        self.seal()
+        self._pass_seconds(self.poster.window_s)
+        self.poster.finalise(self.now_s)
+        index: int = self.contracts.read("Anchor", "lastFinal")
+        self.next_ns = max(self.next_ns, self.now_s * SECOND_NS)
+        return index
+
+    def claim_all(self, batch: int) -> list[Claim]:
+        """Claim for every account that has withdrawn since the last time.
+
+        `batch` must be final and the newest: the proofs are of the state that it ended in.
+        """
+        claims = [self.claim(batch, account) for account in sorted(self.claimers)]
+        self.claimers.clear()
+        return claims
+
+    def claim(self, batch: int, account: int) -> Claim:
+        """Claim for one account against the newest batch, which must be final."""
+        proof = AccountProof.decode(account, self.machine.account_proof(account))
+        paid = claim(self.contracts, self.people.treasurer, batch, proof)
+        self.claims.append(paid)
+        return paid
+
+    @property
+    def claimed(self) -> int:
+        """Return what the Vault paid out in all, 1e-6 USD."""
+        return sum(paid.amount for paid in self.claims)
+
+    def token_balance(self, address: bytes) -> int:
+        """Return what an address holds of the settlement token."""
+        balance: int = self.contracts.read("TestToken", "balanceOf", address)
+        return balance
+
+    def close(self) -> None:
+        """Give the chain's directory back."""
+        self.chain.close()
+
+    def _send(
+        self, sender: bytes, contract: str, function: str, *values: object, value_wei: int = 0
+    ) -> None:
+        self.contracts.send(sender, contract, function, *values, value_wei=value_wei)
+
+    def _make_known(self, address: bytes) -> None:
+        """Give an owner ether for fees: the embedded chain takes transactions of its accounts."""
+        if address not in self._known:
+            self._known.add(address)
+            self.chain.fund(address, ETHER_WEI)
