@@ -100,6 +100,8 @@ class SpecificationProcess:
         self._queue.put(None)
         self._feeder.join()
         self._process.wait()
+        assert self._process.stdout is not None, "standard output is a pipe"
+        self._process.stdout.close()
 
 
 class Comparer:

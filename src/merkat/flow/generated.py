@@ -53,6 +53,7 @@ class GeneratedFlow:
     """Makers, gamblers and visitors on one perpetual, an oracle that jumps and falls silent."""
 
     tick = TICK
+    untimed = (0, 0.0)
 
     def __init__(self, seed: int, limit: int | None = None, periods: int = PERIODS) -> None:
         self.seed = seed

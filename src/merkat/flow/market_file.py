@@ -138,6 +138,7 @@ class MarketFlow:
     """Plays the rows of a market file with epochs every two seconds of its time."""
 
     tick = TICK
+    untimed = (0, 0.0)
 
     def __init__(self, path: Path, limit: int | None = None) -> None:
         self.path = path

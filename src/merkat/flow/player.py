@@ -62,7 +62,6 @@ class Player:
         self.tally = tally
         self.comparison = comparison
         self.checker = ReceiptChecker(self.domain, sequencer.address)
-        self.digests_compared = 0
         self._receipts = receipts
         self._chain = chain
         self._inbox_cursor = 0
@@ -155,20 +154,32 @@ class Player:
     def _until_digest(self) -> int:
         """Return how many commands may be handed in before digests are due."""
         bound = self.sequencer.batch_commands_max
-        if not self._comparing():
+        if self.comparison is None or not self._comparing():
             return bound
-        return max(1, min(bound, self._next_digest - self.sequencer.log_number))
+        due = min(self._next_digest, self.comparison.open_for)
+        return max(1, min(bound, due - self.sequencer.log_number))
 
     def _note_digests(self) -> None:
-        if self.comparison is None or self.sequencer.log_number != self._next_digest:
+        """Take the engine's digests where they are due."""
+        number = self.sequencer.log_number
+        if self.comparison is None or number > self.comparison.open_for:
             return
-        if self._next_digest <= self.comparison.open_for:
-            self._digests[self._next_digest] = self.sequencer.digests()
-            self.digests_compared += 1
-        # About how many orders rest: a trade fills one order, mostly.
-        tally = self.tally
-        live = tally.orders - sum(tally.cancelled.values()) - tally.trades
-        self._next_digest += DIGEST_EVERY * (1 + max(0, live) // DIGEST_ORDERS)
+        if number in (self._next_digest, self.comparison.open_for):
+            self._digests[number] = self.sequencer.digests()
+        if number >= self._next_digest:
+            # About how many orders rest: a trade fills one order, mostly.
+            tally = self.tally
+            live = tally.orders - sum(tally.cancelled.values()) - tally.trades
+            self._next_digest += DIGEST_EVERY * (1 + max(0, live) // DIGEST_ORDERS)
+
+    def conclude(self) -> Digests:
+        """Read every answer and return the last digests, which are compared too."""
+        self.settle()
+        digests = self.sequencer.digests()
+        if self.comparison is not None and digests.log_number <= self.comparison.open_for:
+            nothing = Released(digests.log_number, 0, b"", b"", b"", b"")
+            self.comparison.offer(nothing, digests)
+        return digests
 
     def _take(self, released: list[Released]) -> None:
         """Check the receipts of released batches, then read their answers."""

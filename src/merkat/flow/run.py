@@ -17,6 +17,7 @@ from merkat.flow.player import Player
 from merkat.flow.setup import Scene, scripted_items
 from merkat.flow.tally import Tally
 from merkat.flow.wallets import Wallets
+from merkat.sdk import commands
 from merkat.sdk.keys import demo_domain, derive_secret
 from merkat.sequencer.pipeline import SEGMENT_BYTES, Digests, Sequencer
 from merkat.sequencer.reading import open_reading, replay
@@ -28,6 +29,8 @@ class Flow(Protocol):
     tick: int
     rows: int
     epochs: int
+    # Commands and pipeline seconds that came before what is timed (a tape's prefill).
+    untimed: tuple[int, float]
 
     def scene(self) -> Scene:
         """Return what the scripted Inbox sets up."""
@@ -65,13 +68,13 @@ class Outcome:
     snapshot_replay: Digests
     verdict: Verdict | None
     receipts_checked: int
-    digests_compared: int
     rows: int
     epochs: int
     pipeline_s: float
     seconds: float
     replay_s: float
     reached: dict[str, int]
+    untimed: tuple[int, float]
 
     @property
     def replayed(self) -> bool:
@@ -80,8 +83,10 @@ class Outcome:
 
     @property
     def commands_per_second(self) -> float:
-        """Return the rate of the pipeline alone: signing by clients and reading apart."""
-        return round(self.tally.commands / self.pipeline_s, 1) if self.pipeline_s else 0.0
+        """Return the rate of the pipeline alone: clients' work and a tape's prefill apart."""
+        commands, seconds = self.untimed
+        timed_s = self.pipeline_s - seconds
+        return round((self.tally.commands - commands) / timed_s, 1) if timed_s > 0 else 0.0
 
 
 Progress = Callable[[int, Tally], None]
@@ -107,8 +112,7 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
         comparison = SpecificationProcess(domain) if options.specification else None
         player = Player(sequencer, Tally(flow.tick), comparison, receipts)
         try:
-            play(flow, player, options.seed, progress)
-            digests = sequencer.digests()
+            digests = play(flow, player, options.seed, progress)
             sequencer.close()
             with open_reading(directory, domain) as reading:
                 genesis = replay(reading, from_snapshot=False)
@@ -125,20 +129,20 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
             snapshot.digests,
             verdict,
             player.checker.checked,
-            player.digests_compared,
             flow.rows,
             flow.epochs,
             sequencer.pipeline_s,
             time.perf_counter() - start_s,
             genesis.seconds,
             flow.reached(),
+            flow.untimed,
         )
 
 
 def play(
     flow: Flow, player: Player, seed: int, progress: Progress, custody: Custody | None = None
-) -> None:
-    """Set the scene, then play a flow to its end; every answer is read when this returns."""
+) -> Digests:
+    """Set the scene and play a flow to its end; returns the last digests, every answer read."""
     scene = flow.scene()
     wallets = Wallets(seed, len(scene.cash))
     oracle = OracleNodes(player.domain, seed)
@@ -152,4 +156,4 @@ def play(
     player.settle()
     for time_ns in flow.play(player, wallets, oracle):
         progress(time_ns, player.tally)
-    player.settle()
+    return player.conclude()

@@ -50,6 +50,7 @@ class TapeFlow:
         self.limit = count if limit is None else min(limit, count)
         self.rows = 0
         self.epochs = 0
+        self.untimed = (0, 0.0)
         self.symbols = 1 + max(record.symbol for record in records.read(path))
         if self.symbols > LISTINGS_MAX:
             raise TapeError(f"{path}: {self.symbols} symbols; at most {LISTINGS_MAX} are listed")
@@ -77,6 +78,9 @@ class TapeFlow:
         for record in records.read(self.path):
             if self.rows >= self.limit:
                 break
+            if self.prefill and self.rows == self.prefill:
+                player.settle()
+                self.untimed = (player.tally.commands, player.sequencer.pipeline_s)
             if epoch_ns <= time_ns:
                 if self.epochs % TICK_EPOCHS == 0:
                     player.send(time_ns, commands.tick())

@@ -6,7 +6,7 @@
 
 The engine runs ahead of the disk, nothing leaves before it: outputs and receipts of a batch are
 handed out by `release` once the journal says that its last record is durable. At most
-PENDING_BATCHES_MAX batches wait there; then `submit` waits for the oldest.
+PENDING_BATCHES_MAX batches wait there; then `release` must be called, which waits for the oldest.
 """
 
 from __future__ import annotations
@@ -144,6 +144,9 @@ class Sequencer:
             raise ValueError(
                 f"a batch holds at most {self.batch_commands_max} commands, got {len(submitted)}"
             )
+        assert not self.must_release(), (
+            "release the unreleased batches before the next is submitted"
+        )
         for entry in submitted:
             if entry.time_ns < self._time_ns:
                 raise ValueError(f"time goes back from {self._time_ns} to {entry.time_ns} ns")

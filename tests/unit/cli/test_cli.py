@@ -57,7 +57,7 @@ def test_every_command_module_has_a_summary_and_a_command() -> None:
 
 def test_an_unknown_command_is_an_error() -> None:
     result = python("from merkat.cli import main; main()", "no-such-command")
-    assert result.returncode != 0, "an unknown command must not exit with status 0"
+    assert result.returncode == 2, "arguments that do not parse are exit code 2"
     assert "no-such-command" in result.stdout + result.stderr, "the error must name the command"
 
 

@@ -14,7 +14,7 @@ from merkat.sdk import commands
 from merkat.sdk.keys import demo_domain, derive_secret
 from merkat.sequencer import venue_file
 from merkat.sequencer.admission import Command
-from merkat.sequencer.pipeline import Released, Sequencer
+from merkat.sequencer.pipeline import PENDING_BATCHES_MAX, Released, Sequencer
 from merkat.sequencer.reading import open_reading, replay
 from merkat.sequencer.receipts import Receipt, ReceiptChecker, ReceiptError, receipts_of
 
@@ -158,3 +158,52 @@ def test_a_venue_file_says_what_is_wrong(tmp_path: Path) -> None:
         venue_file.read(tmp_path)
     with pytest.raises(venue_file.VenueFileError, match="no such folder"):
         venue_file.read(tmp_path / "absent")
+
+
+class SlowDisk:
+    """A journal whose disk has only come as far as `durable`."""
+
+    def __init__(self, journal: _core.Journal) -> None:
+        self._journal = journal
+        self.durable = 0
+        self.append = journal.append
+        self.waited_for: list[int] = []
+
+    def wait_durable(self, log_number: int) -> None:
+        self.waited_for.append(log_number)
+        self.durable = max(self.durable, log_number)
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+def test_nothing_leaves_before_it_is_durable(tmp_path: Path) -> None:
+    sequencer = new(tmp_path / "venue")
+    disk = SlowDisk(sequencer.journal)
+    sequencer.journal = disk  # type: ignore[assignment]
+    entries = inbox_commands(5)
+    sequencer.submit(entries[:3])
+    sequencer.submit(entries[3:5])
+    assert sequencer.engine.log_number == 5, "the engine runs ahead of the disk"
+    disk.durable = 2
+    assert sequencer.release(wait=False) == [], "a batch left that is durable only in part"
+    disk.durable = 3
+    assert [released.count for released in sequencer.release(wait=False)] == [3]
+    assert [released.count for released in sequencer.release(wait=True)] == [2]
+    assert disk.waited_for == [5]
+    sequencer.close()
+
+
+def test_unreleased_batches_are_bounded(tmp_path: Path) -> None:
+    sequencer = new(tmp_path / "venue")
+    disk = SlowDisk(sequencer.journal)
+    sequencer.journal = disk  # type: ignore[assignment]
+    for _ in range(PENDING_BATCHES_MAX):
+        assert not sequencer.must_release()
+        sequencer.submit([Command(START_NS, commands.tick())])
+    assert sequencer.must_release()
+    with pytest.raises(AssertionError, match="unreleased"):
+        sequencer.submit([Command(START_NS, commands.tick())])
+    assert sequencer.release(wait=False), "a full queue waits for its oldest batch"
+    assert disk.waited_for == [1]
+    sequencer.close()

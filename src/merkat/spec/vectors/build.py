@@ -9,6 +9,7 @@ from merkat.spec.vectors.fills import fill_cases
 from merkat.spec.vectors.forced import forced_cases
 from merkat.spec.vectors.inbox import inbox_cases
 from merkat.spec.vectors.inputs import input_cases
+from merkat.spec.vectors.ladders import ladder_cases
 from merkat.spec.vectors.liquidation import liquidation_cases
 from merkat.spec.vectors.matching import matching_cases
 from merkat.spec.vectors.money import money_cases
@@ -35,6 +36,7 @@ def build() -> Corpus:
         input_cases,
         fill_cases,
         seizure_cases,
+        ladder_cases,
     ):
         cases(corpus, worlds)
     return corpus

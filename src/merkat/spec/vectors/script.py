@@ -240,11 +240,11 @@ class Script:
 
     # Money
 
-    def withdraw(self, by: Trader, amount: int, **spoilt: Any) -> Output:
+    def withdraw(self, by: Trader, amount: int, /, **spoilt: Any) -> Output:
         """Sign and send a withdrawal of 1e-6 USD."""
         return self.say(self.withdrawal(by, amount, **spoilt))
 
-    def withdrawal(self, by: Trader, amount: int, **spoilt: Any) -> messages.Withdraw:
+    def withdrawal(self, by: Trader, amount: int, /, **spoilt: Any) -> messages.Withdraw:
         """Return a signed withdrawal."""
         signed_by = spoilt.pop("signed_by", by.wallet)
         nonce = spoilt.pop("nonce", None) or self.nonce(by.account)
@@ -252,12 +252,12 @@ class Script:
         digest = typed_data.withdraw_digest(self.venue.config, body)
         return replace(body, signature=self.signer.sign(digest, signed_by))
 
-    def transfer(self, by: Trader, to_account: int, amount: int, **spoilt: Any) -> Output:
+    def transfer(self, by: Trader, to_account: int, amount: int, /, **spoilt: Any) -> Output:
         """Sign and send a transfer of 1e-6 USD."""
         return self.say(self.transfer_body(by, to_account, amount, **spoilt))
 
     def transfer_body(
-        self, by: Trader, to_account: int, amount: int, **spoilt: Any
+        self, by: Trader, to_account: int, amount: int, /, **spoilt: Any
     ) -> messages.Transfer:
         """Return a signed transfer."""
         signed_by = spoilt.pop("signed_by", by.wallet)
