@@ -18,6 +18,7 @@ from merkat.settlement.evidence import kzg, layout
 from merkat.settlement.evidence.batch_bytes import blobs_of
 from merkat.settlement.evidence.chain_dump import Block, Credit, Log, Transaction
 from merkat.settlement.evidence.layout import JournalRecord, Manifest, Receipt
+from merkat.settlement.evidence.proving import prove_account
 from merkat.settlement.evidence.records import AccountProof, Sidecar, explain_liquidations
 from merkat.settlement.evidence.snapshot_batch import snapshot_batch
 from merkat.settlement.evidence.writer import Sources
@@ -25,7 +26,6 @@ from merkat.spec.codec import framed, u32
 from merkat.spec.messages import Deposit, InboxCommand, decode_command, decode_item
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.state import State
-from merkat.spec.trees import leaf_hash, root_by_definition
 from merkat.spec.typed_data import receipt_digest
 from merkat.spec.values import ZERO32, keccak256
 from merkat.spec.venue.machine import Venue
@@ -33,7 +33,7 @@ from tests.support.keys import CurveKeys
 from tests.support.venue_builder import CONFIG, START_NS, Market, Trader, coins, usd
 
 ANCHOR, INBOX, VAULT, POSTER = (bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4))
-MODE_BLOBS, MODE_CALLDATA = 0, 1
+MODE_BLOBS, MODE_CALLDATA = 1, 2
 SEQUENCER = "sequencer"
 START_S = START_NS // 1_000_000_000
 
@@ -337,39 +337,9 @@ def _seal(
         for number, account in state.accounts.items()
         if account.claimable[0]
     }
-    proofs = [prove(state, number, index) for number in sorted(state.accounts)]
+    proofs = [prove_account(state, number, index) for number in sorted(state.accounts)]
     snapshot = snapshot_batch(state, index).encode()
     return Sealed(data, header, state.root(), totals.inbox_hash, snapshot, proofs, claimable)
-
-
-def prove(state: State, number: int, batch: int) -> AccountProof:
-    """An account's proof, by the definition of a tree's root."""
-    state.root()
-    words = {
-        index: account.words() + state._positions_word(index)
-        for index, account in state.accounts.items()
-    }
-    leaves = {index: leaf_hash(own) for index, own in words.items()}
-    siblings = []
-    for height in range(28):
-        beside = number >> height ^ 1
-        subtree = {
-            key - (beside << height): value
-            for key, value in leaves.items()
-            if key >> height == beside
-        }
-        siblings.append(root_by_definition(subtree, height))
-    roots = (
-        root_by_definition(leaves, 28),
-        state._orders_tree.root(),
-        ZERO32,
-        state._instruments_tree.root(),
-        state._groups_tree.root(),
-        leaf_hash(state.globals_.words()),
-    )
-    own = words[number]
-    each = tuple(own[at : at + 32] for at in range(0, len(own), 32))
-    return AccountProof(number, batch, each, tuple(siblings), roots)
 
 
 def chunk_tree(data: bytes) -> bytes:
@@ -402,13 +372,10 @@ def toy_tau_g2() -> bytes:
 
 def toy_sidecar(blob: bytes) -> Sidecar:
     """Commitment and proof of a blob under the set-up whose tau is 2."""
-    from hashlib import sha256
-
     values = [int.from_bytes(blob[at : at + 32], "big") for at in range(0, len(blob), 32)]
     at_tau = kzg.evaluate(values, 2)
     commitment = _times_g1(at_tau)
-    digest = sha256(b"FSBLOBVERIFY_V1_" + (4096).to_bytes(16, "big") + blob + commitment).digest()
-    point = int.from_bytes(digest, "big") % kzg.R
+    point = kzg.challenge(blob, commitment)
     quotient = (at_tau - kzg.evaluate(values, point)) * pow(2 - point, -1, kzg.R) % kzg.R
     return Sidecar(commitment, _times_g1(quotient))
 

@@ -24,8 +24,8 @@ CLAIMED = keccak256(b"Claimed(uint32,uint8,address,uint128,uint128,uint64)")
 BATCH_POSTED = keccak256(f"BatchPosted(uint64,bytes32,{HEADER},uint8,uint256,bytes32[])".encode())
 BATCH_FINALISED = keccak256(b"BatchFinalised(uint64,bytes32)")
 
-MODE_BLOBS = 0  # enum DataMode of the Anchor
-MODE_CALLDATA = 1
+MODE_BLOBS = 1  # batches.md section 2
+MODE_CALLDATA = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,15 +65,20 @@ def is_commitment_of(blob: bytes, commitment: bytes, proof: bytes) -> bool:
         return False
     if max(values) >= R:
         return False
-    count = BLOB_ELEMENTS.to_bytes(16, "big")
-    digest = sha256(CHALLENGE_TAG + count + blob + commitment).digest()
-    at = int.from_bytes(digest, "big") % R
+    at = challenge(blob, commitment)
     value = evaluate(values, at)
     # committed - value G1 = (tau - at) quotient, so: e(committed - value G1 + at quotient, G2)
     # is e(quotient, tau G2).
     left = _add(committed, _multiply(decode_point(G1), -value % R))
     left = _add(left, _multiply(quotient, at))
     return _pairings_are_equal(left, decode_twist_point(G2), quotient, decode_twist_point(TAU_G2))
+
+
+def challenge(blob: bytes, commitment: bytes) -> int:
+    """Return the point at which a blob is opened to show that a commitment is its own."""
+    count = BLOB_ELEMENTS.to_bytes(16, "big")
+    digest = sha256(CHALLENGE_TAG + count + blob + commitment).digest()
+    return int.from_bytes(digest, "big") % R
 
 
 def evaluate(values: Sequence[int], at: int) -> int:

@@ -101,6 +101,23 @@ def verify_evidence(directory: Path, progress: Progress = _silent) -> Verdict:
         return Verdict([error])
 
 
+def proof_of(
+    directory: Path, account: int, batch: int | None = None
+) -> tuple[AccountProof, bytes] | None:
+    """Return a proof of a folder that was found good, and the root that its chain dump has.
+
+    The newest one of the account, or the one after `batch`; None where there is none.
+    """
+    files = _read_folder(directory)
+    manifest = _read_manifest(files)
+    chain = read_chain(decode_chain(files[CHAIN], manifest.config.chain_id), manifest)
+    found = None
+    for proof in decode_proofs(files[PROOFS]):
+        if proof.account == account and batch in (None, proof.batch):
+            found = proof, chain.posted[proof.batch - 1].state_root
+    return found
+
+
 # Files
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from merkat import _core
+from merkat.settlement.evidence import kzg
 from merkat.settlement.evidence.chain_dump import Block, encode_chain
 from merkat.settlement.evidence.layout import (
     BATCHES,
@@ -95,6 +97,13 @@ def write_evidence(directory: Path, sources: Sources) -> bytes:
     (directory / MANIFEST).write_bytes(manifest)
     (directory / SEAL).write_bytes(seal_of(manifest))
     return keccak256(manifest)
+
+
+def sidecar_of(blob: bytes) -> Sidecar:
+    """Return the sidecar of a blob, with Ethereum's trusted set-up."""
+    commitment = _core.blob_sidecar(blob)[0]
+    opening = _core.blob_opening(blob, kzg.challenge(blob, commitment).to_bytes(32, "big"))
+    return Sidecar(commitment, opening[-kzg.POINT_BYTES :])
 
 
 def manifest_of(sources: Sources, files: Mapping[str, bytes]) -> Manifest:
