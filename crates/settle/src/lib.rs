@@ -7,6 +7,7 @@
 extern crate alloc;
 
 pub mod cash;
+mod changes;
 mod checks;
 pub mod fill;
 mod inbox;
@@ -15,6 +16,7 @@ pub mod leaves;
 pub mod liquidation;
 pub mod machine;
 pub mod margin;
+mod op_bytes;
 pub mod opening;
 pub mod ops;
 mod oracle;

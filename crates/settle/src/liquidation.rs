@@ -267,11 +267,20 @@ pub fn liquidated_party(
     (party, taker_fee, liquidation_fee)
 }
 
-pub(crate) fn liquidate(
-    state: &mut State,
-    op: &Liquidate,
-    time_ns: u64,
-) -> Result<Effect, Refusal> {
+/// A slice whose checks hold up to the maker's: what it does.
+struct Slice {
+    listing: u32,
+    /// The liquidated account, then the maker.
+    parties: [Party; 2],
+    maker_fee: i128,
+    taker_fee: i128,
+    liquidation_fee: i128,
+    /// slice_used after it.
+    taken: i64,
+}
+
+/// Rules S-02 and and what follows from them, with the account's figures before the slice.
+fn planned_slice(state: &State, op: &Liquidate, time_ns: u64) -> Result<(Slice, Figures), Refusal> {
     let account = known_account(state, op.account, field::ACCOUNT)?;
     let unheld = Refusal::new(code::Q06_LIQUIDATE_POSITION, field::SLOT);
     let position = account.position_at(op.slot).ok_or(unheld)?;
@@ -286,8 +295,8 @@ pub(crate) fn liquidate(
     let quote = state.quote_of(position);
     let (party, taker_fee, liquidation_fee) =
         liquidated_party(state, op.account, position, op.price, op.size);
-    let instrument = state.instruments.at(listing);
-    let (maker_fee, _) = fees(instrument, quote.value(op.size, op.price));
+    let value = quote.value(op.size, op.price);
+    let (maker_fee, _) = fees(state.instruments.at(listing), value);
     let maker_account = op.maker.account();
     let size_before = state.accounts.at(maker_account).size_in(listing);
     let maker_party = Party {
@@ -298,48 +307,65 @@ pub(crate) fn liquidate(
         size_after: size_after(size_before, maker.side, op.size),
         cash_change: cash_change(quote, maker.side, op.size, op.price) - maker_fee,
     };
-    let makers = [maker_party];
-    let checked = state.check_parties(listing, op.price, &makers, time_ns);
+    let slice = Slice {
+        listing,
+        parties: [party, maker_party],
+        maker_fee,
+        taker_fee,
+        liquidation_fee,
+        taken,
+    };
+    Ok((slice, figures))
+}
+
+/// The bound of the account's cash, then rule Q-11.
+fn check_healed(state: &State, slice: &Slice, before: &Figures) -> Result<(), Refusal> {
+    const REFUSED: Refusal = Refusal::new(code::Q11_LIQUIDATE_EQUITY, field::MARGIN_RULE);
+    let party = &slice.parties[0];
+    let cash = state.accounts.at(party.account).cash;
+    bounded_sum(cash, party.cash_change, REFUSED)?;
+    let quote = state.quotes.at(slice.listing);
+    let (size_before, size_after) = (party.size_before, party.size_after);
+    let after = before.after(quote, party.cash_change, size_before, size_after);
+    slice_heals(before, &after).then_some(()).ok_or(REFUSED)
+}
+
+pub(crate) fn liquidate(
+    state: &mut State,
+    op: &Liquidate,
+    time_ns: u64,
+) -> Result<Effect, Refusal> {
+    const OVERFLOW: Refusal = Refusal::new(code::Q11_LIQUIDATE_EQUITY, field::MARGIN_RULE);
+    let (slice, figures) = planned_slice(state, op, time_ns)?;
+    let makers = &slice.parties[1..];
+    let checked = state.check_parties(slice.listing, op.price, makers, time_ns);
     checked.map_err(as_maker)?;
-    let parties = [party, maker_party];
-    let open_interest = state
-        .open_interest_after(listing, &parties)
-        .map_err(as_maker)?;
-
-    let overflow = Refusal::new(code::Q11_LIQUIDATE_EQUITY, field::MARGIN_RULE);
-    bounded_sum(account.cash, party.cash_change, overflow)?;
-    let after = figures.after(
-        quote,
-        party.cash_change,
-        party.size_before,
-        party.size_after,
-    );
-    require(
-        slice_heals(&figures, &after),
-        code::Q11_LIQUIDATE_EQUITY,
-        field::MARGIN_RULE,
-    )?;
-    let (number, group) = (quote.group, state.group_of(position));
+    let open_interest = state.open_interest_after(slice.listing, &slice.parties);
+    let open_interest = open_interest.map_err(as_maker)?;
+    check_healed(state, &slice, &figures)?;
+    let number = state.quotes.at(slice.listing).group;
+    let group = &state.groups[usize::from(number)];
     let epoch_time_ns = group.epoch_time_ns;
-    let fund = bounded_sum(group.fund, liquidation_fee, overflow)?;
-    let fee_total = bounded_sum(state.globals.fees, maker_fee + taker_fee, overflow)?;
+    let fund = bounded_sum(group.fund, slice.liquidation_fee, OVERFLOW)?;
+    let fees = slice.maker_fee + slice.taker_fee;
+    let fee_total = bounded_sum(state.globals.fees, fees, OVERFLOW)?;
 
-    state.trade(listing, &parties, open_interest);
+    state.trade(slice.listing, &slice.parties, open_interest);
     state.globals.fees = fee_total;
     state.orders.write(op.maker).filled += op.size;
     let account = state.account_mut(op.account);
     account.slice_time_ns = epoch_time_ns;
-    account.slice_listing = listing;
-    account.slice_used = taken;
-    if liquidation_fee != 0 {
+    account.slice_listing = slice.listing;
+    account.slice_used = slice.taken;
+    if slice.liquidation_fee != 0 {
         let group = state.group_mut(number);
         turn_day(group, time_ns);
         group.fund = fund;
     }
     Ok(Effect::Liquidated {
-        maker_fee,
-        taker_fee,
-        liquidation_fee,
+        maker_fee: slice.maker_fee,
+        taker_fee: slice.taker_fee,
+        liquidation_fee: slice.liquidation_fee,
     })
 }
 

@@ -1,13 +1,15 @@
 //! The settlement state (formats.md section 7) and what is kept beside it to be fast.
 
+use crate::changes::Marks;
 use crate::margin::Quote;
 use crate::order::OrderKey;
 use crate::orders::{OrderLeaf, Orders};
 use crate::table::Table;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use merkat_values::Address;
 use merkat_values::constants::{NODES_MAXIMUM, PARAMETERS, TOKENS, hour_of};
+
+pub use crate::changes::Changes;
 
 /// A position of an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -250,61 +252,6 @@ impl Default for Globals {
             claimable_total: [0; TOKENS],
         }
     }
-}
-
-/// Numbers from here on are noted in a set: no array is as long.
-const NEAR: u32 = 1 << 24;
-
-/// Numbers, each noted once until they are taken.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Marks {
-    numbers: Vec<u32>,
-    noted: Vec<bool>,
-    far: BTreeSet<u32>,
-}
-
-impl Marks {
-    fn note(&mut self, number: u32) {
-        if number >= NEAR {
-            if self.far.insert(number) {
-                self.numbers.push(number);
-            }
-            return;
-        }
-        let index = number as usize;
-        if self.noted.len() <= index {
-            self.noted.resize(index + 1, false);
-        }
-        if !self.noted[index] {
-            self.noted[index] = true;
-            self.numbers.push(number);
-        }
-    }
-
-    fn take(&mut self, numbers: &mut Vec<u32>) {
-        for number in &self.numbers {
-            if *number < NEAR {
-                self.noted[*number as usize] = false;
-            }
-        }
-        self.far.clear();
-        numbers.append(&mut self.numbers);
-    }
-}
-
-/// What changed since it was last taken: each number once.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// Accounts by number.
-    pub accounts: Vec<u32>,
-    /// Groups by number.
-    pub groups: Vec<u32>,
-    /// Instruments by number.
-    pub instruments: Vec<u32>,
-    /// Hours of which every order leaf was removed, to be applied before `orders`.
-    pub dropped_hours: Vec<u32>,
-    /// Keys whose leaf has to be read anew.
-    pub orders: Vec<OrderKey>,
 }
 
 /// The settlement state: leaves, cached figures of each listing, and which leaves changed.
