@@ -179,4 +179,4 @@ def _open_chain(place: str) -> Chain:
         return RpcChain(place)
     if not Path(place).is_dir():
         raise _common.refused(f"{place}: neither a URL nor a chain's folder")
-    return EmbeddedChain(Path(place))
+    return EmbeddedChain.reopen(Path(place))
