@@ -213,6 +213,9 @@ class Chain:
     def chain_id(self) -> int: ...
     def head(self) -> _Block: ...
     def block(self, number: int) -> _Block | None: ...
+    def entry(self, number: int) -> bytes | None:
+        """Return what a block holds, as it is hashed (docs/spec/chain.md); None above the head."""
+
     def receipt(
         self, transaction_hash: bytes
     ) -> tuple[int, bool, int, bytes | None, list[_Log], bytes, str] | None:

@@ -44,6 +44,8 @@ pub struct Request {
 pub(crate) struct Mined {
     pub block: Block,
     pub receipt: Option<Receipt>,
+    /// What the block holds.
+    entry: Option<Entry>,
     /// The account that became a known sender.
     credited: Option<Address>,
 }
@@ -57,6 +59,8 @@ struct Candidate {
 /// An in-process chain, a single writer.
 pub struct Chain {
     chain_id: u64,
+    /// Of the genesis.
+    credits: Vec<(Address, U256)>,
     state: State,
     mined: Vec<Mined>,
     /// Number of the block that holds a transaction.
@@ -83,10 +87,12 @@ impl Chain {
         let block = Block::genesis(chain_id, time_s, credits);
         let mut chain = Self {
             chain_id,
+            credits: credits.clone(),
             state: State::default(),
             mined: vec![Mined {
                 block,
                 receipt: None,
+                entry: None,
                 credited: None,
             }],
             transactions: HashMap::default(),
@@ -201,6 +207,7 @@ impl Chain {
             mined: Mined {
                 block,
                 receipt,
+                entry: entry.cloned(),
                 credited,
             },
             changes,
@@ -358,6 +365,22 @@ impl Chain {
     #[must_use]
     pub fn block(&self, number: u64) -> Option<Block> {
         self.mined.get(index(number)).map(|mined| mined.block)
+    }
+
+    /// The bytes of what a block holds, as they are hashed: nothing, a transaction or a credit; of the genesis all of
+    /// its credits. None above the head.
+    #[must_use]
+    pub fn entry(&self, number: u64) -> Option<Vec<u8>> {
+        let mined = self.mined.get(index(number))?;
+        let mut bytes = Vec::new();
+        if number == 0 {
+            for &(account, wei) in &self.credits {
+                Entry::Credit { account, wei }.encode(&mut bytes);
+            }
+        } else if let Some(entry) = &mined.entry {
+            entry.encode(&mut bytes);
+        }
+        Some(bytes)
     }
 
     /// What came of a transaction, None if it is in no block.

@@ -209,6 +209,12 @@ impl Chain {
             .map(|block| block_tuple(py, &block)))
     }
 
+    /// The bytes of what a block holds, None above the head.
+    fn entry<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let entry = self.blocks()?.entry(number);
+        Ok(entry.map(|bytes| PyBytes::new(py, &bytes)))
+    }
+
     /// What came of a transaction, None if it is in no block.
     fn receipt<'py>(
         &self,

@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ from cyclopts import Parameter
 from merkat.cli import _common
 
 if TYPE_CHECKING:
+    from merkat.flow.anchored import Anchored
+    from merkat.flow.compare import Verdict
     from merkat.flow.run import Flow, Options, Outcome
     from merkat.flow.tally import Tally
 
@@ -32,6 +35,9 @@ def command(
     spec: bool = True,
     segment_bytes: int = 64 << 20,
     snapshot_every: int = 0,
+    anchor: Annotated[bool, Parameter(negative="")] = False,
+    blobs: Annotated[bool, Parameter(negative="")] = False,
+    evidence: Path | None = None,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Play a recorded order flow, a tape or a generated flow through the whole venue.
@@ -40,7 +46,11 @@ def command(
     specification runs the first 200,000 commands beside the engine; at the end a second engine
     replays the journal. Exit code 1: the specification or the replay disagreed.
 
-    Example: merkat flow quotes.tape --prefill 1000 --json
+    Anchored, the money comes in through contracts on an embedded chain, every step is posted there
+    in batches, what was withdrawn is claimed by proof, and the state is rebuilt from the chain
+    alone. Exit code 1 too: another root, or claims that do not add up to the withdrawals.
+
+    Example: merkat flow quotes.tape --prefill 1000 --anchor --json
 
     Parameters
     ----------
@@ -52,7 +62,8 @@ def command(
     seed
         Keys, venue salt and the generated flow follow from it.
     data
-        Keep journal and snapshots here (a new or empty folder).
+        Keep journal and snapshots here (a new or empty folder); anchored, in its folder `venue`,
+        and the chain in its folder `chain`.
     receipts
         Append one line for each receipt, once it is released.
     limit
@@ -63,6 +74,12 @@ def command(
         Size of a segment of the journal.
     snapshot_every
         Commands between snapshots; 0 takes one whenever the journal has grown by half.
+    anchor
+        Anchor the flow on an embedded chain that follows its clock.
+    blobs
+        Post batches as blobs; without it they are posted as calldata.
+    evidence
+        Write an evidence folder here (new or empty) for `merkat verify --evidence`.
     json
         Print one JSON object as the last line.
     """
@@ -75,8 +92,18 @@ def command(
                 raise _common.usage(f"{option} is {value}; expected 0 or more")
         if prefill and (file is None or file.name.endswith(MARKET_FILE_ENDING)):
             raise _common.usage("--prefill belongs to a tape; leave it out here")
+        if not anchor and (blobs or evidence is not None):
+            raise _common.usage("--blobs and --evidence belong to --anchor; add it")
         name = "generated" if file is None else file.name
-        options = Options(name, seed, data, receipts, spec, segment_bytes, snapshot_every)
+        anchoring = None
+        if anchor:
+            from merkat.flow.anchored import AnchorOptions
+            from merkat.settlement.data import BLOB, CALLDATA
+
+            anchoring = AnchorOptions(BLOB if blobs else CALLDATA, evidence)
+        options = Options(
+            name, seed, data, receipts, spec, segment_bytes, snapshot_every, anchoring
+        )
         return _play(file, prefill, limit, options, json)
 
     return _common.guarded(body)
@@ -109,7 +136,8 @@ def _play(
 
     try:
         flow = _source(file, prefill, limit, options.seed)
-        outcome = run(flow, options, _Progress(flow))
+        # With --json standard output has nothing but the object, whatever there is to tell.
+        outcome = run(flow, options, _Progress(flow), tell_stderr if as_json else print)
     except (MarketFileError, TapeError) as error:
         raise _common.refused(str(error)) from error
     except FileExistsError as error:
@@ -127,6 +155,8 @@ def _play(
     if unreached and limit is None:
         sys.stderr.write(f"merkat: the flow never reached: {', '.join(unreached)}\n")
     good = outcome.replayed and not disagreement and not (unreached and limit is None)
+    good = good and (outcome.anchored is None or outcome.anchored.good)
+    good = good and (outcome.killed is None or outcome.killed.good)
     return _common.GOOD if good else _common.CHECK_SAID_NO
 
 
@@ -152,9 +182,43 @@ class _Progress:
         )
 
 
+def tell_stderr(line: str) -> None:
+    """Tell a line of the story on standard error."""
+    sys.stderr.write(line + "\n")
+
+
+def _described_anchor(outcome: Outcome) -> dict[str, object]:
+    """Return what the chain adds to the JSON object; nothing for a flow that is not anchored."""
+    anchored, killed = outcome.anchored, outcome.killed
+    if anchored is None:
+        return {}
+    described: dict[str, object] = {
+        "batches": anchored.batches,
+        "batch_bytes": anchored.batch_bytes,
+        "bytes_per_fill": anchored.bytes_per_fill,
+        "micro_ops": anchored.micro_ops,
+        "fills": anchored.fills,
+        "anchored_root": _common.digest(anchored.anchored_root),
+        "rebuilt_root": _common.digest(anchored.rebuilt_root),
+        "withdrawn": anchored.withdrawn,
+        "claimed": anchored.claimed,
+        "claims": anchored.claims,
+        "blocks": anchored.blocks,
+        "gas": {name: list(used) for name, used in anchored.gas.items()},
+        "rebuild_seconds": round(anchored.rebuild_s, 3),
+    }
+    if killed is not None:
+        described["killed"] = asdict(killed) | {"good": killed.good}
+    return described
+
+
 def _described(outcome: Outcome) -> dict[str, object]:
     """Return the contract's JSON object."""
     tally, verdict = outcome.tally, outcome.verdict
+    return _described_flow(outcome, tally, verdict) | _described_anchor(outcome)
+
+
+def _described_flow(outcome: Outcome, tally: Tally, verdict: Verdict | None) -> dict[str, object]:
     return {
         "orders": tally.orders,
         "trades": tally.trades,
@@ -237,6 +301,25 @@ def _show_summary(outcome: Outcome) -> None:
     print(f"specification {said}")
     print(
         f"replay        {'agrees' if outcome.replayed else 'DISAGREES'}, from genesis and snapshot"
+    )
+    if outcome.anchored is not None:
+        _show_anchored(outcome.anchored)
+
+
+def _show_anchored(anchored: Anchored) -> None:
+    equal = anchored.anchored_root == anchored.rebuilt_root
+    print(
+        f"chain         {anchored.batches:,} batches in {anchored.blocks:,} blocks, "
+        f"{anchored.bytes_per_fill:,.1f} bytes a fill"
+    )
+    print(
+        f"rebuilt       {'the anchored root' if equal else 'ANOTHER ROOT'} from the chain alone: "
+        f"{anchored.micro_ops:,} micro-ops in {anchored.rebuild_s:,.1f} s"
+    )
+    paid = "all of it" if anchored.claimed == anchored.withdrawn else "NOT ALL OF IT"
+    print(
+        f"claimed       {anchored.claimed / 1_000_000:,.2f} of "
+        f"{anchored.withdrawn / 1_000_000:,.2f} withdrawn: {paid}"
     )
 
 

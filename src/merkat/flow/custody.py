@@ -6,11 +6,12 @@ comes back as commands once it is deep enough. Micro-ops go to the committer, ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
 from merkat import _core
+from merkat.flow.setup import NEW_ACCOUNT_MINIMUM
 from merkat.sdk.keys import DEMO_CHAIN_ID, Domain
 from merkat.sdk.layouts import micro_ops_of
 from merkat.sequencer.pipeline import Released
@@ -24,10 +25,12 @@ from merkat.settlement.contracts import (
     Parameters,
     abi,
     deploy,
+    find,
 )
 from merkat.settlement.data import CALLDATA
 from merkat.settlement.inbox import InboxWatcher
 from merkat.settlement.poster import Poster
+from merkat.settlement.posts import posted_headers
 from merkat.settlement.proofs import AccountProof
 
 SECOND_NS: Final = 1_000_000_000
@@ -39,6 +42,8 @@ FUND_ITEM: Final = 6
 USER: Final = 0
 ETHER_WEI: Final = 10**18
 TOKEN_AMPLE: Final = 1 << 120
+# The genesis state is the same for every domain.
+_ANY_DOMAIN: Final = Domain(DEMO_CHAIN_ID, bytes(20), bytes(32))
 _NO_PREDECESSOR: Final = bytes(32)
 _DEPOSIT_OWNER: Final = slice(3, 23)
 
@@ -63,46 +68,76 @@ def ceil_seconds(time_ns: int) -> int:
     return -(-time_ns // SECOND_NS)
 
 
+@dataclass(slots=True)
+class Clock:
+    """The time that the chain's blocks take, s since the Unix epoch."""
+
+    now_s: int
+
+    def time_s(self) -> int:
+        """Return the time."""
+        return self.now_s
+
+
 class Custody:
     """One venue's contracts, watcher, committer and poster, on one clock.
 
     The clock is the flow's: `advance` moves it, and makes an empty block every twelve seconds.
     """
 
-    def __init__(self, directory: Path, start_ns: int, mode: int = CALLDATA) -> None:
-        """Make chain and contracts; the first command comes at `start_ns`."""
+    def __init__(
+        self, directory: Path, chain: EmbeddedChain, contracts: Contracts, clock: Clock, mode: int
+    ) -> None:
+        """Stand where the chain stands: at genesis, or behind the batches that it holds."""
         self.directory = directory
+        self.chain = chain
+        self.contracts = contracts
+        self.clock = clock
         self.people = People.of_development()
-        self.now_s = start_ns // SECOND_NS - SET_UP_S
-        self.chain = EmbeddedChain(
-            directory,
-            chain_id=DEMO_CHAIN_ID,
-            genesis_time_s=self.now_s,
-            clock=lambda: self.now_s,
+        self.domain: Domain = contracts.domain
+        self.machine = _core.Settlement(*self.domain.parts, committer.genesis(self.domain)[0])
+        posted = [(header.input_count, header.state_root) for header in posted_headers(contracts)]
+        self.committer = Committer(self.machine, Limits.of_mode(mode), posted)
+        self.watcher = InboxWatcher(contracts)
+        self.poster = Poster(contracts, self.people.poster, mode)
+        self.next_ns = (clock.now_s + SLOT_S) * SECOND_NS
+        self.batches: list[bytes] = []
+        self.claimers: set[int] = set()
+        self.claims: list[Claim] = []
+        self._known = set(astuple(self.people))
+
+    @classmethod
+    def create(cls, directory: Path, start_ns: int, mode: int = CALLDATA) -> Custody:
+        """Make chain and contracts for a venue whose first command comes at `start_ns`."""
+        clock = Clock(start_ns // SECOND_NS - SET_UP_S)
+        chain = EmbeddedChain(
+            directory, chain_id=DEMO_CHAIN_ID, genesis_time_s=clock.now_s, clock=clock.time_s
         )
-        people = self.people
-        genesis_root = committer.genesis(Domain(DEMO_CHAIN_ID, bytes(20), bytes(32)))[1]
-        self.contracts: Contracts = deploy(
-            self.chain,
+        people = People.of_development()
+        contracts = deploy(
+            chain,
             Parameters(
                 deployer=people.treasurer,
                 proposer=people.proposer,
                 poster=people.poster,
                 guardian=people.guardian,
-                genesis_root=genesis_root,
-                minimum_deposit=1_000_000,
+                genesis_root=committer.genesis(_ANY_DOMAIN)[1],
+                minimum_deposit=NEW_ACCOUNT_MINIMUM,
             ),
         )
-        self.domain: Domain = self.contracts.domain
-        self.machine = _core.Settlement(*self.domain.parts, committer.genesis(self.domain)[0])
-        self.committer = Committer(self.machine, Limits.of_mode(mode))
-        self.watcher = InboxWatcher(self.contracts)
-        self.poster = Poster(self.contracts, people.poster, mode)
-        self.next_ns = start_ns + SLOT_S * SECOND_NS
-        self.batches: list[bytes] = []
-        self.claimers: set[int] = set()
-        self.claims: list[Claim] = []
-        self._known = {people.treasurer, people.poster, people.guardian, people.proposer}
+        made = cls(directory, chain, contracts, clock, mode)
+        made.next_ns = start_ns + SLOT_S * SECOND_NS
+        return made
+
+    @classmethod
+    def resume(cls, directory: Path, mode: int = CALLDATA) -> Custody:
+        """Go on where a chain's folder ends. Then hand it every answer of the venue's journal."""
+        clock = Clock(0)
+        chain = EmbeddedChain.reopen(directory, clock=clock.time_s)
+        newest = chain.block(chain.block_number())
+        assert newest is not None, "the newest block is there"
+        clock.now_s = newest.time_s
+        return cls(directory, chain, find(chain), clock, mode)
 
     # --- in ---
 
@@ -184,7 +219,7 @@ class Custody:
         while self.next_ns <= time_ns:
             self._post(self.committer.advance(self.next_ns))
             self._pass_to(self.next_ns // SECOND_NS)
-            self.poster.finalise(self.now_s)
+            self.poster.finalise(self.clock.now_s)
             self.next_ns += SLOT_S * SECOND_NS
         return self.watcher.poll()
 
@@ -198,18 +233,29 @@ class Custody:
             self._pass_seconds(SLOT_S)
 
     def _pass_seconds(self, seconds: int) -> None:
-        self._pass_to(self.now_s + seconds)
+        self._pass_to(self.clock.now_s + seconds)
 
     def _pass_to(self, time_s: int) -> None:
-        if time_s > self.now_s:
-            self.now_s = time_s
+        if time_s > self.clock.now_s:
+            self.clock.now_s = time_s
             self.chain.mine()
 
     # --- out ---
 
     def released(self, released: Released) -> None:
         """Take the answers of a durable batch of commands."""
-        self._post(self.committer.add(micro_ops_of(released.outputs)))
+        self.take_micro_ops(micro_ops_of(released.outputs))
+
+    def take_micro_ops(self, framed_ops: bytes) -> None:
+        """Commit framed micro-ops and post what is sealed by them."""
+        self._post(self.committer.add(framed_ops))
+
+    def catch_up_with_inbox(self) -> None:
+        """Have the watcher go on behind the items that the micro-ops so far have taken."""
+        figures = self.committer.figures
+        self.watcher = InboxWatcher(
+            self.contracts, cursor=figures.inbox_cursor, inbox_hash=figures.inbox_hash
+        )
 
     def seal(self) -> None:
         """Seal and post what no batch holds yet."""
@@ -218,7 +264,7 @@ class Custody:
     def _post(self, sealed: list[Sealed]) -> None:
         for batch in sealed:
             # The Anchor takes no batch from the future: its block comes when the batch has ended.
-            self.now_s = max(self.now_s, ceil_seconds(batch.header.time_last))
+            self.clock.now_s = max(self.clock.now_s, ceil_seconds(batch.header.time_last))
             self.poster.post(batch)
             self.batches.append(batch.data)
             self.claimers |= set(batch.proofs)
@@ -227,9 +273,9 @@ class Custody:
         """Post what is there and wait out the windows; returns the last final batch's index."""
         self.seal()
         self._pass_seconds(self.poster.window_s)
-        self.poster.finalise(self.now_s)
+        self.poster.finalise(self.clock.now_s)
         index: int = self.contracts.read("Anchor", "lastFinal")
-        self.next_ns = max(self.next_ns, self.now_s * SECOND_NS)
+        self.next_ns = max(self.next_ns, self.clock.now_s * SECOND_NS)
         return index
 
     def claim_all(self, batch: int) -> list[Claim]:

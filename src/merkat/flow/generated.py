@@ -54,6 +54,7 @@ class GeneratedFlow:
 
     tick = TICK
     untimed = (0, 0.0)
+    story = True
 
     def __init__(self, seed: int, limit: int | None = None, periods: int = PERIODS) -> None:
         self.seed = seed

@@ -139,6 +139,7 @@ class MarketFlow:
 
     tick = TICK
     untimed = (0, 0.0)
+    story = False
 
     def __init__(self, path: Path, limit: int | None = None) -> None:
         self.path = path

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from merkat.flow import kill
+from merkat.flow.anchored import Anchored, AnchorOptions, close_out, look_back
 from merkat.flow.compare import SpecificationProcess, Verdict
 from merkat.flow.custody import Custody
 from merkat.flow.oracle import OracleNodes
 from merkat.flow.player import Player
 from merkat.flow.setup import Scene, scripted_items
+from merkat.flow.story import Tell, tell_custody
 from merkat.flow.tally import Tally
 from merkat.flow.wallets import Wallets
 from merkat.sdk import commands
@@ -31,6 +34,8 @@ class Flow(Protocol):
     epochs: int
     # Commands and pipeline seconds that came before what is timed (a tape's prefill).
     untimed: tuple[int, float]
+    # Whether an anchored run tells of custody, with a forced withdrawal and a kill.
+    story: bool
 
     def scene(self) -> Scene:
         """Return what the scripted Inbox sets up."""
@@ -56,6 +61,7 @@ class Options:
     specification: bool = True
     segment_bytes: int = SEGMENT_BYTES
     snapshot_every: int = 0
+    anchor: AnchorOptions | None = None
 
 
 @dataclass(slots=True)
@@ -75,6 +81,8 @@ class Outcome:
     replay_s: float
     reached: dict[str, int]
     untimed: tuple[int, float]
+    anchored: Anchored | None = None
+    killed: kill.Drill | None = None
 
     @property
     def replayed(self) -> bool:
@@ -92,29 +100,36 @@ class Outcome:
 Progress = Callable[[int, Tally], None]
 
 
-def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
-    """Play a flow through a new venue, then replay its journal from disk with a second engine."""
+def run(flow: Flow, options: Options, progress: Progress, tell: Tell = print) -> Outcome:
+    """Play a flow through a new venue, then replay its journal from disk with a second engine.
+
+    An anchored one has its chain beside it; `tell` is given the story of the generated flow's.
+    """
     with contextlib.ExitStack() as stack:
-        if options.data is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="merkat-flow-"))
-            directory = Path(folder) / "venue"
-        else:
-            directory = options.data
-        domain = demo_domain(options.seed, options.name)
-        secret = derive_secret(options.seed, "sequencer")
         start_s = time.perf_counter()
+        place = _place(options, stack)
+        custody = None
+        domain = demo_domain(options.seed, options.name)
+        if options.anchor is not None:
+            custody = Custody.create(place.chain, flow.start_ns(), options.anchor.mode)
+            stack.callback(custody.close)
+            domain = custody.domain
+        secret = derive_secret(options.seed, "sequencer")
         sequencer = Sequencer.create(
-            directory, domain, secret, options.segment_bytes, options.snapshot_every
+            place.venue, domain, secret, options.segment_bytes, options.snapshot_every
         )
         receipts = None
-        if options.receipts is not None:
-            receipts = stack.enter_context(options.receipts.open("w", encoding="ascii"))
+        if place.receipts is not None:
+            receipts = stack.enter_context(place.receipts.open("w", encoding="ascii"))
         comparison = SpecificationProcess(domain) if options.specification else None
-        player = Player(sequencer, Tally(flow.tick), comparison, receipts)
+        player = Player(sequencer, Tally(flow.tick), comparison, receipts, custody)
         try:
-            digests = play(flow, player, options.seed, progress)
+            digests = play(flow, player, options.seed, progress, custody)
+            if custody is not None:
+                _close_out(flow, custody, player, options.seed, tell)
+                digests = player.conclude()
             sequencer.close()
-            with open_reading(directory, domain) as reading:
+            with open_reading(place.venue, domain) as reading:
                 genesis = replay(reading, from_snapshot=False)
                 snapshot = replay(reading, from_snapshot=True)
             verdict = comparison.finish() if comparison is not None else None
@@ -122,6 +137,10 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
             if comparison is not None:
                 comparison.abandon()
             raise
+        anchored = None if custody is None else look_back(custody, player)
+        killed = None
+        if anchored is not None and flow.story:
+            killed = _kill(place.folder, options.seed, stack, tell)
         return Outcome(
             player.tally,
             digests,
@@ -136,7 +155,62 @@ def run(flow: Flow, options: Options, progress: Progress) -> Outcome:
             genesis.seconds,
             flow.reached(),
             flow.untimed,
+            anchored,
+            killed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a flow's files go. Anchored, `folder` has the venue and its chain side by side."""
+
+    folder: Path
+    venue: Path
+    chain: Path
+    receipts: Path | None
+
+
+def _place(options: Options, stack: contextlib.ExitStack) -> Place:
+    if options.data is None:
+        made = stack.enter_context(tempfile.TemporaryDirectory(prefix="merkat-flow-"))
+        folder = Path(made) / "flow"
+    else:
+        folder = options.data
+    if options.anchor is None:
+        return Place(folder, folder, folder, options.receipts)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(17, "is not empty; name a new folder", str(folder))
+    receipts = options.receipts
+    if receipts is None and options.anchor.evidence is not None:
+        receipts = folder / "receipts"
+    return Place(folder, folder / kill.VENUE, folder / kill.CHAIN, receipts)
+
+
+def _close_out(flow: Flow, custody: Custody, player: Player, seed: int, tell: Tell) -> None:
+    if flow.story:
+        tell_custody(custody, player, Wallets(seed, len(flow.scene().cash)), tell)
+    else:
+        close_out(custody, player)
+
+
+def _kill(folder: Path, seed: int, stack: contextlib.ExitStack, tell: Tell) -> kill.Drill:
+    """Kill a copy of the venue in the middle of its work; tell what is left."""
+    copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="merkat-kill-")))
+    found = kill.drill(folder, copy, seed)
+    reached = found.reached
+    same = "the same" if found.reached == found.recovered else "NOT THE SAME"
+    tell(
+        f"kill -9     process {found.child} went on with the venue up to command "
+        f"{reached.log_number:,} and batch {reached.batch}, and was killed at work"
+    )
+    tell(f"            {same} state root, venue digest and block {reached.block} on disk")
+    going = "goes on" if found.anchored_equal else "DOES NOT GO ON"
+    tell(
+        f"            the venue {going} from command {found.log_number_after:,}: "
+        f"batch {found.batch_after} is anchored"
+    )
+    return found
 
 
 def play(

@@ -13,7 +13,12 @@ ACCEPTED: Final = 2
 TRADE: Final = 4
 CANCELLED: Final = 5
 AMENDED: Final = 6
+WITHDRAWN: Final = 9
+FORCED_WITHDRAWN: Final = 31
 
+# Where the amount that was paid begins: behind account and token; behind what was asked, too.
+_WITHDRAWN_AT: Final = 5
+_FORCED_AT: Final = 21
 # A trade's body: listing, maker, taker, side, then price and size.
 _TRADE_PRICE_AT: Final = 4 + 12 + 12 + 1
 
@@ -40,6 +45,7 @@ class Tally:
         self.trades = 0
         self.quantity = 0
         self.notional = 0
+        self.withdrawn = 0  # made claimable in all, 1e-6 USD
         self.last_price: int | None = None
         self.rejected: Counter[str] = Counter()
         self.cancelled: Counter[int] = Counter()
@@ -50,6 +56,8 @@ class Tally:
         self.hook(ACCEPTED, self._on_accepted)
         self.hook(TRADE, self._on_trade)
         self.hook(CANCELLED, self._on_cancelled)
+        self.hook(WITHDRAWN, self._on_withdrawn)
+        self.hook(FORCED_WITHDRAWN, self._on_forced_withdrawn)
 
     def hook(self, kind: int, hook: Hook) -> None:
         """Call `hook(log number, body)` for every event of a kind, after those added before."""
@@ -76,6 +84,12 @@ class Tally:
 
     def _on_cancelled(self, log_number: int, body: bytes) -> None:
         self.cancelled[body[12]] += 1
+
+    def _on_withdrawn(self, log_number: int, body: bytes) -> None:
+        self.withdrawn += int.from_bytes(body[_WITHDRAWN_AT : _WITHDRAWN_AT + 16], "big")
+
+    def _on_forced_withdrawn(self, log_number: int, body: bytes) -> None:
+        self.withdrawn += int.from_bytes(body[_FORCED_AT : _FORCED_AT + 16], "big")
 
     def read(self, outputs: bytes) -> None:
         """Count the outputs of a batch and call the hooks, command by command."""

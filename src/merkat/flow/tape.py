@@ -38,6 +38,7 @@ class TapeFlow:
     """Plays the records of a tape. `prefill` records are not part of the timed operations."""
 
     tick = TICK
+    story = False
 
     def __init__(self, path: Path, prefill: int = 0, limit: int | None = None) -> None:
         count = records.record_count(path)

@@ -92,6 +92,11 @@ EVENTS: Final[dict[int, tuple[str, Layout]]] = {
         (28, "inbox_refused", "index:u64 code:u16 field:u8"),
         (29, "hour_dropped", "hour:u32"),
         (30, "waterfall_pending", "group:u16"),
+        (
+            31,
+            "forced_withdrawn",
+            "account:u32 token:u8 asked:u128 amount:u128 claimable:u128",
+        ),
     )
 }
 

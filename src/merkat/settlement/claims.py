@@ -27,8 +27,8 @@ def claim(
 ) -> Claim:
     """Claim what is open against a final batch. Anyone may send it; the owner is paid.
 
-    Raises ProofError before anything is sent if the proof leads nowhere; ContractRefused with the
-    Vault's reason (not final, another root).
+    Raises ProofError before anything is sent if the proof leads nowhere; ContractRefusedError with
+    the Vault's reason (not final, another root).
     """
     proof.root()
     receipt = contracts.send(sender, "Vault", "claim", batch, proof.arguments(), token)

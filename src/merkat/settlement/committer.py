@@ -189,6 +189,10 @@ class Committer:
                 sealed += self._seal_now()
             self._take(op)
             at = end
+            if self._posted and len(self._open.inputs) == self._posted[0][0]:
+                self._apply(framed_ops[start:at])
+                start = at
+                sealed += self._seal_now()
         self._apply(framed_ops[start:])
         return sealed
 
@@ -214,9 +218,7 @@ class Committer:
         """Return whether the open batch ends before `op`."""
         opened = self._open
         count = len(opened.inputs)
-        if self._posted:
-            return count == self._posted[0][0]
-        if not count:
+        if self._posted or not count:
             return False
         time_ns = self.figures.time_ns + int.from_bytes(op[1:9], "big")
         size = opened.size + FRAME_BYTES + len(op) + CHECKPOINT_BYTES

@@ -1,6 +1,6 @@
 """The custody contracts on a chain: making them, finding them, sending to them.
 
-A transaction that reverts raises ContractRefused with the contract's own error and its fields.
+A transaction that reverts raises ContractRefusedError with the contract's own error and its fields.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SALT_TAG: Final = b"merkat venue salt v1"
 _ERROR_SOURCES: Final = ("Vault", "Inbox", "Anchor", "Custody", "TimelockController", "TestToken")
 
 
-class ContractRefused(ChainError):
+class ContractRefusedError(ChainError):
     """A contract reverted; `name` is its error, empty where it gave none that is known."""
 
     def __init__(self, message: str, name: str) -> None:
@@ -122,7 +122,7 @@ class Contracts:
         value_wei: int = 0,
         blobs: Sequence[bytes] = (),
     ) -> Receipt:
-        """Send a transaction and return its receipt. Raises ContractRefused where it reverts."""
+        """Send a transaction, return its receipt. Raises ContractRefusedError if it reverts."""
         data = abi(contract).call(function, *values)
         receipt = send(self.chain, sender, self._address(contract), data, value_wei, blobs)
         self.gas.append(GasNote(f"{contract}.{function}", receipt.gas_used))
@@ -148,7 +148,7 @@ def send(
     value_wei: int = 0,
     blobs: Sequence[bytes] = (),
 ) -> Receipt:
-    """Send a transaction that must succeed. Raises ContractRefused, or ChainError while pending."""
+    """Send what must succeed. Raises ContractRefusedError, or ChainError while it is pending."""
     transaction = Transaction(sender, to, data, value_wei, TRANSACTION_GAS_MAX, tuple(blobs))
     name = chain.send_transaction(transaction)
     receipt = chain.receipt(name)
@@ -162,14 +162,14 @@ def send(
     return receipt
 
 
-def refusal(what: str, revert_data: bytes) -> ContractRefused:
+def refusal(what: str, revert_data: bytes) -> ContractRefusedError:
     """Return the error of revert data, decoded by the contracts that may have given it."""
     for source in _ERROR_SOURCES:
         decoded = abi(source).error(revert_data)
         if decoded is not None:
             shown = ", ".join(f"{name} {_shown(value)}" for name, value in decoded.fields.items())
-            return ContractRefused(f"{what} reverted: {decoded.name}({shown})", decoded.name)
-    return ContractRefused(f"{what} reverted with 0x{revert_data.hex()}", "")
+            return ContractRefusedError(f"{what} reverted: {decoded.name}({shown})", decoded.name)
+    return ContractRefusedError(f"{what} reverted with 0x{revert_data.hex()}", "")
 
 
 def _shown(value: object) -> str:

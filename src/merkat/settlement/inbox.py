@@ -19,7 +19,7 @@ CONFIRMATIONS: Final = 3
 NO_ITEMS: Final = bytes(32)
 
 
-class InboxReorganised(ChainError):
+class InboxReorganisedError(ChainError):
     """The chain dropped a block that was deep enough: what the venue took may not be there."""
 
 
@@ -47,8 +47,8 @@ class InboxWatcher:
     def poll(self) -> list[bytes]:
         """Return the commands of the items that have become deep enough, in order.
 
-        Raises InboxReorganised if a block that was read is gone; ChainError if the chain cannot be
-        read.
+        Raises InboxReorganisedError if a block that was read is gone; ChainError if the chain
+        cannot be read.
         """
         chain = self.contracts.chain
         safe = chain.block_number() - self.confirmations
@@ -97,7 +97,7 @@ class InboxWatcher:
             return
         block = self.contracts.chain.block(self._block)
         if block is None or block.hash != self._block_hash:
-            raise InboxReorganised(
+            raise InboxReorganisedError(
                 f"block {self._block} was {self.confirmations} blocks deep and is gone: the chain "
                 "reorganised deeper than the configured confirmations; stop the venue and compare "
                 f"its {self.cursor} items with the Inbox"

@@ -53,8 +53,8 @@ class Poster:
     def post(self, sealed: Sealed) -> Post | None:
         """Post the next batch. One that the chain has already is not posted again: None.
 
-        Raises ContractRefused with the Anchor's reason; ChainError while the transaction is in no
-        block: call again, it is looked up first.
+        Raises ContractRefusedError with the Anchor's reason; ChainError while the transaction is in
+        no block: call again, it is looked up first.
         """
         header = sealed.header
         if header.index <= self.last_batch():

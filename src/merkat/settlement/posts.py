@@ -7,6 +7,7 @@ from typing import Final
 
 from merkat import _core
 from merkat.settlement.batch import BatchError
+from merkat.settlement.chain.abi import Decoded
 from merkat.settlement.chain.interface import ChainError, Log
 from merkat.settlement.contracts import Contracts, abi
 from merkat.settlement.data import BLOB, CALLDATA, check_blobs, check_calldata
@@ -17,22 +18,32 @@ _WORD: Final = 32
 _SELECTOR: Final = 4
 
 
+def posted_headers(contracts: Contracts) -> Iterator[PostedHeader]:
+    """Yield the header of every batch on the chain, in order."""
+    for _, event in _posts(contracts):
+        yield PostedHeader(*event.fields["header"])
+
+
 def posted_batches(contracts: Contracts) -> Iterator[tuple[PostedHeader, bytes]]:
     """Yield header and bytes of every batch on the chain, in order.
 
     Raises BatchError where the data are not what was posted; ChainError where they are gone.
     """
+    for log, event in _posts(contracts):
+        header = PostedHeader(*event.fields["header"])
+        hashes = list(event.fields["dataHashes"])
+        try:
+            yield header, _data(contracts, log, event.fields["mode"], hashes)
+        except BatchError as error:
+            raise BatchError(f"batch {header.index}: {error}") from error
+
+
+def _posts(contracts: Contracts) -> Iterator[tuple[Log, Decoded]]:
     head = contracts.chain.block_number()
     for log in contracts.events("Anchor", "BatchPosted", 0, head):
         event = abi("Anchor").event(log)
         assert event is not None, "the logs were chosen by this event's topic"
-        header = PostedHeader(*event.fields["header"])
-        hashes = list(event.fields["dataHashes"])
-        mode = event.fields["mode"]
-        try:
-            yield header, _data(contracts, log, mode, hashes)
-        except BatchError as error:
-            raise BatchError(f"batch {header.index}: {error}") from error
+        yield log, event
 
 
 def _data(contracts: Contracts, log: Log, mode: int, hashes: list[bytes]) -> bytes:

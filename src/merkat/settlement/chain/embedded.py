@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from struct import Struct
 
 from merkat import _core
 from merkat.settlement.chain.interface import (
@@ -14,6 +16,7 @@ from merkat.settlement.chain.interface import (
     CallRevertedError,
     ChainError,
     Log,
+    MinedTransaction,
     Receipt,
     Transaction,
     TransactionRefusedError,
@@ -25,7 +28,12 @@ DEVELOPMENT_ACCOUNTS = 10
 DEVELOPMENT_BALANCE_WEI = 10_000 * 10**18
 GENESIS_TIME_S = 1_767_225_600  # 2026-01-01 00:00 UTC
 
+GENESIS_FILE = "genesis.json"
+
 _REVERTED = 1
+_TRANSACTION = 1
+# Kind, nonce, sender, whether there is a receiver, receiver, wei, gas, length of the data.
+_ENTRY = Struct(">BQ20sB20s32sQI")
 
 
 def _word(name: str, amount: int) -> bytes:
@@ -65,7 +73,32 @@ class EmbeddedChain:
         genesis = [(account, _word("balance", wei)) for account, wei in funded.items()]
         path = None if directory is None else str(directory)
         self._core = _core.Chain(path, chain_id, genesis_time_s, genesis)
+        if directory is not None:
+            _write_genesis(directory, chain_id, genesis_time_s, funded)
         self._clock = clock
+
+    @classmethod
+    def reopen(cls, directory: Path, *, clock: Callable[[], int] | None = None) -> EmbeddedChain:
+        """Open a chain's directory with the genesis that it was made with.
+
+        Raises ChainError where the directory holds no chain.
+        """
+        path = directory / GENESIS_FILE
+        try:
+            content = json.loads(path.read_text("utf-8"))
+            accounts = {
+                bytes.fromhex(key[2:]): int(wei) for key, wei in content["accounts"].items()
+            }
+            chain_id, time_s = int(content["chain_id"]), int(content["time_s"])
+        except FileNotFoundError:
+            raise ChainError(f"{path}: absent; expected the directory of a chain") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ChainError(
+                f"{path}: no genesis ({error}); expected chain_id, time_s and accounts"
+            ) from error
+        return cls(
+            directory, chain_id=chain_id, genesis_time_s=time_s, accounts=accounts, clock=clock
+        )
 
     @property
     def chain_id(self) -> int:
@@ -118,6 +151,19 @@ class EmbeddedChain:
             logs=tuple(self._log(log) for log in logs),
             revert_data=revert_data,
         )
+
+    def entry(self, number: int) -> bytes | None:
+        """Return what a block holds, as it is hashed (chain.md); None above the newest."""
+        return self._core.entry(number)
+
+    def transaction(self, transaction_hash: bytes) -> MinedTransaction | None:
+        """Return a transaction with its data, None if it is in no block."""
+        found = self._core.receipt(transaction_hash)
+        if found is None:
+            return None
+        entry = self._core.entry(found[0])
+        assert entry is not None, "the block of a receipt is in the chain"
+        return _mined(transaction_hash, found[0], entry)
 
     def call(
         self, to: bytes, data: bytes, *, sender: bytes = ZERO_ADDRESS, block: int | None = None
@@ -187,6 +233,42 @@ class EmbeddedChain:
         address, topics, data, number, transaction_hash, index = log
         block_hash = self._hash(number)
         return Log(address, tuple(topics), data, number, block_hash, transaction_hash, index)
+
+
+def _mined(transaction_hash: bytes, block_number: int, entry: bytes) -> MinedTransaction:
+    """Return the transaction that a block's entry is."""
+    kind, nonce, sender, has_receiver, to, value, gas, length = _ENTRY.unpack_from(entry)
+    assert kind == _TRANSACTION, "a receipt is that of a transaction"
+    data_end = _ENTRY.size + length
+    hashes = entry[data_end + 4 :]
+    return MinedTransaction(
+        hash=transaction_hash,
+        block_number=block_number,
+        nonce=nonce,
+        sender=sender,
+        to=to if has_receiver else None,
+        value_wei=int.from_bytes(value, "big"),
+        gas=gas,
+        data=entry[_ENTRY.size : data_end],
+        blob_hashes=tuple(hashes[at : at + 32] for at in range(0, len(hashes), 32)),
+    )
+
+
+def _write_genesis(
+    directory: Path, chain_id: int, time_s: int, accounts: Mapping[bytes, int]
+) -> None:
+    """Keep a chain's genesis beside its journal, for `reopen`; one that is there stays."""
+    path = directory / GENESIS_FILE
+    if path.exists():
+        return
+    content = {
+        "chain_id": chain_id,
+        "time_s": time_s,
+        "accounts": {"0x" + account.hex(): str(wei) for account, wei in accounts.items()},
+    }
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    fresh.replace(path)
 
 
 @contextmanager

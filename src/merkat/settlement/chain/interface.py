@@ -69,6 +69,21 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
+class MinedTransaction:
+    """A transaction as it stands in a block; of blobs only the versioned hashes are there."""
+
+    hash: bytes
+    block_number: int
+    nonce: int
+    sender: bytes
+    to: bytes | None
+    value_wei: int
+    gas: int
+    data: bytes
+    blob_hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """An event of a contract; `index` is its place among the events of its block."""
 
@@ -120,6 +135,9 @@ class Chain(Protocol):
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """Return what came of a transaction, None while it is in no block."""
+
+    def transaction(self, transaction_hash: bytes) -> MinedTransaction | None:
+        """Return a transaction with its data, None while it is in no block."""
 
     def call(
         self, to: bytes, data: bytes, *, sender: bytes = ZERO_ADDRESS, block: int | None = None

@@ -14,6 +14,7 @@ from merkat.settlement.chain.interface import (
     CallRevertedError,
     ChainError,
     Log,
+    MinedTransaction,
     Receipt,
     Transaction,
     TransactionRefusedError,
@@ -125,6 +126,24 @@ class RpcChain:
             contract_address=_bytes(made) if made and success else None,
             logs=tuple(_log(log) for log in found["logs"]),
             revert_data=b"" if success else self._revert_data(transaction_hash),
+        )
+
+    def transaction(self, transaction_hash: bytes) -> MinedTransaction | None:
+        """Return a transaction with its data, None while it is in no block."""
+        found = self._rpc.request("eth_getTransactionByHash", _hex(transaction_hash))
+        if found is None or found.get("blockNumber") is None:
+            return None
+        to = found.get("to")
+        return MinedTransaction(
+            hash=transaction_hash,
+            block_number=_number(found["blockNumber"]),
+            nonce=_number(found["nonce"]),
+            sender=_bytes(found["from"]),
+            to=None if to is None else _bytes(to),
+            value_wei=_number(found["value"]),
+            gas=_number(found["gas"]),
+            data=_bytes(found["input"]),
+            blob_hashes=tuple(_bytes(text) for text in found.get("blobVersionedHashes") or ()),
         )
 
     def call(

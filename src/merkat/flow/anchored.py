@@ -1,0 +1,88 @@
+"""The end of an anchored flow: last batch, windows, claims; then the state from the chain alone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from merkat import _core
+from merkat.flow.custody import Custody
+from merkat.flow.player import Player
+from merkat.settlement.chain import EmbeddedChain
+from merkat.settlement.data import CALLDATA
+from merkat.settlement.rebuild import rebuild_from_chain
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorOptions:
+    """How a flow is anchored: its data mode, and where evidence of it is to be written."""
+
+    mode: int = CALLDATA
+    evidence: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """What the chain made of a flow. Amounts in 1e-6 USD."""
+
+    batches: int
+    batch_bytes: int
+    micro_ops: int
+    fills: int
+    anchored_root: bytes
+    rebuilt_root: bytes
+    withdrawn: int
+    claimed: int
+    claims: int
+    blocks: int
+    gas: dict[str, tuple[int, int]]
+    rebuild_s: float
+
+    @property
+    def bytes_per_fill(self) -> float:
+        """Return bytes of all batches for each trade, liquidations included."""
+        return round(self.batch_bytes / self.fills, 1) if self.fills else 0.0
+
+    @property
+    def good(self) -> bool:
+        """Return whether the roots are equal, and everything withdrawn is paid out."""
+        return self.anchored_root == self.rebuilt_root and self.withdrawn == self.claimed
+
+
+def close_out(custody: Custody, player: Player) -> int:
+    """Post the rest, wait out the window, claim what is open; returns the last final batch."""
+    player.settle()
+    batch = custody.make_final()
+    custody.claim_all(batch)
+    return batch
+
+
+def look_back(custody: Custody, player: Player) -> Anchored:
+    """Rebuild the state from the chain's folder alone; the custody is closed by this."""
+    gas: dict[str, list[int]] = {}
+    for note in custody.contracts.gas:
+        gas.setdefault(note.name, []).append(note.gas)
+    blocks = custody.chain.block_number()
+    custody.close()
+    start_s = time.perf_counter()
+    chain = EmbeddedChain.reopen(custody.directory)
+    try:
+        found = rebuild_from_chain(chain, _core.recover_digest)
+    finally:
+        chain.close()
+    kinds = found.rebuilder.kinds
+    return Anchored(
+        batches=found.last_batch,
+        batch_bytes=sum(len(data) for data in custody.batches),
+        micro_ops=found.rebuilder.micro_ops,
+        fills=kinds["Fill"] + kinds["Liquidate"],
+        anchored_root=found.anchored_root,
+        rebuilt_root=found.rebuilt_root,
+        withdrawn=player.tally.withdrawn,
+        claimed=custody.claimed,
+        claims=len(custody.claims),
+        blocks=blocks,
+        gas={name: (min(used), max(used)) for name, used in sorted(gas.items())},
+        rebuild_s=time.perf_counter() - start_s,
+    )
