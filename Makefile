@@ -39,6 +39,7 @@ check: build
 	$(BIN)/python tools/run_tests.py --fast
 
 test: build
+	$(BIN)/python tools/contracts.py install
 	$(BIN)/python tools/run_tests.py
 
 requirements: $(VENV)/.requirements

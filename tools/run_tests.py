@@ -1,6 +1,6 @@
 """Runs every check and test of merkat in two lanes side by side and counts what the runners report.
 
-Lane A is Rust, lane B is Python. A stage's output goes to a log under target/test-logs; the end of
+Lane A is Rust and the contracts, lane B is Python. A stage's output goes to a log under target/test-logs; the end of
 the log is shown when the stage fails. The closing lines are sums of the runners' own reports:
 
     rust: 41 passed, 0 failed
@@ -31,6 +31,7 @@ STAGE_TIMEOUT_S = 3600.0
 
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
 PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
+FORGE_SUMMARY = re.compile(r"(\d+) tests? passed, (\d+) failed, \d+ skipped")
 PYTEST_FAILURES = ("failed", "error", "errors")
 
 
@@ -68,11 +69,24 @@ def count_pytest(output: str) -> Counts:
     return Counts(outcomes.get("passed", 0), failed)
 
 
+def count_forge(output: str) -> Counts:
+    """Return the counts of forge's last summary line; nothing where there is none."""
+    summaries = FORGE_SUMMARY.findall(output)
+    if not summaries:
+        return Counts()
+    passed, failed = summaries[-1]
+    return Counts(int(passed), int(failed))
+
+
 # Process groups of the stages now running. Each has a session of its own, so the terminal's
 # interrupt does not reach it and has to be passed on.
 live_groups: set[int] = set()
 
-COUNTERS: dict[str, Callable[[str], Counts]] = {"rust": count_cargo, "pytest": count_pytest}
+COUNTERS: dict[str, Callable[[str], Counts]] = {
+    "rust": count_cargo,
+    "forge": count_forge,
+    "pytest": count_pytest,
+}
 
 
 @dataclass(frozen=True)
@@ -250,13 +264,24 @@ def python_lane(suites: Sequence[str]) -> list[Stage]:
     return stages
 
 
+def contract_stages() -> list[Stage]:
+    """Return the contracts' stages: forge's suites and snapshots, then the artifacts' rebuild."""
+    contracts = (sys.executable, "tools/contracts.py")
+    return [
+        Stage("contracts-tests", (*contracts, "test"), runner="forge"),
+        Stage("contracts-artifacts", (*contracts, "artifacts", "--check")),
+    ]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the stages that the arguments ask for; returns the exit status."""
     parser = argparse.ArgumentParser(description="Run the checks and tests of merkat.")
     parser.add_argument("--fast", action="store_true", help="lints, types and unit tests only")
     options = parser.parse_args(arguments)
-    suites = ["unit"] if options.fast else ["unit", "vectors", "differential", "scenarios"]
-    return execute([rust_lane(), python_lane(suites)], LOG_FOLDER)
+    if options.fast:
+        return execute([rust_lane(), python_lane(["unit"])], LOG_FOLDER)
+    suites = ["unit", "vectors", "differential", "scenarios", "mutants"]
+    return execute([[*rust_lane(), *contract_stages()], python_lane(suites)], LOG_FOLDER)
 
 
 if __name__ == "__main__":

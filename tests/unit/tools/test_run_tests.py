@@ -119,8 +119,16 @@ def test_cargo_results_are_summed() -> None:
     assert run_tests.count_cargo(CARGO_OUTPUT) == Counts(7, 2)
 
 
+def test_forge_summary_is_counted() -> None:
+    """The last summary counts; output without one counts nothing, so its stage fails."""
+    output = "Ran 2 test suites in 1.2s: 12 tests passed, 1 failed, 0 skipped (13 total tests)"
+    assert run_tests.count_forge(output) == Counts(12, 1)
+    assert run_tests.count_forge("compiler run failed") == Counts()
+
+
 def test_every_runner_of_a_stage_has_a_counter() -> None:
-    lanes = [*run_tests.rust_lane(), *run_tests.python_lane(["unit"])]
+    rust = [*run_tests.rust_lane(), *run_tests.contract_stages()]
+    lanes = [*rust, *run_tests.python_lane(["unit"])]
     runners = {stage.runner for stage in lanes if stage.runner}
     assert runners == set(run_tests.COUNTERS), "a lane must use each runner that can be counted"
 
