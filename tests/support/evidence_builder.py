@@ -23,7 +23,7 @@ from merkat.settlement.evidence.records import AccountProof, Sidecar, explain_li
 from merkat.settlement.evidence.snapshot_batch import snapshot_batch
 from merkat.settlement.evidence.writer import Sources
 from merkat.spec.codec import framed, u32
-from merkat.spec.messages import Deposit, InboxCommand, decode_command, decode_item
+from merkat.spec.messages import Deposit, FundDeposit, InboxCommand, decode_command, decode_item
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import receipt_digest
@@ -32,7 +32,10 @@ from merkat.spec.venue.machine import Venue
 from tests.support.keys import CurveKeys
 from tests.support.venue_builder import CONFIG, START_NS, Market, Trader, coins, usd
 
-ANCHOR, INBOX, VAULT, POSTER = (bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4))
+ANCHOR, INBOX, VAULT, POSTER, TOKEN = (
+    bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4, 0xE5)
+)
+TRANSFER = "Transfer(address,address,uint256)"
 MODE_BLOBS, MODE_CALLDATA = 1, 2
 SEQUENCER = "sequencer"
 START_S = START_NS // 1_000_000_000
@@ -199,6 +202,8 @@ class Story:
 
     def _chain(self) -> Chain:
         chain, inbox_hash, index = Chain(), ZERO32, 0
+        registered = event(VAULT, "TokenRegistered(uint8,address)", [], word(0) + word(TOKEN))
+        chain.mine(VAULT, b"constructor", [registered])
         for record in self.journal:
             command = decode_command(record.command)
             if not isinstance(command, InboxCommand):
@@ -222,17 +227,17 @@ class Story:
         return chain
 
     def _enqueue(self, chain: Chain, index: int, inbox_hash: bytes, item: bytes) -> None:
-        logs = []
-        decoded = decode_item(item)
-        if isinstance(decoded, Deposit):
-            data = word(decoded.token) + word(decoded.account) + word(decoded.amount)
-            signature = "Deposited(uint64,uint8,address,address,uint32,uint128)"
-            logs.append(event(VAULT, signature, [index, POSTER, decoded.owner], data))
-        elif item[0] == 6:
-            data = word(item[2:4]) + word(item[4:])
-            logs.append(event(VAULT, "FundDeposited(uint64,uint16,uint128)", [index], data))
         data = inbox_hash + word(1_800_000_000_000 + index) + word(96) + abi_bytes(item)
-        logs.append(event(INBOX, "ItemEnqueued(uint64,bytes32,uint48,bytes)", [index], data))
+        logs = [event(INBOX, "ItemEnqueued(uint64,bytes32,uint48,bytes)", [index], data)]
+        decoded = decode_item(item)
+        if isinstance(decoded, Deposit | FundDeposit):
+            paid = event(TOKEN, TRANSFER, [POSTER, VAULT], word(decoded.amount))
+            logs = [paid, *logs]
+        if isinstance(decoded, Deposit):
+            logs.append(event(VAULT, "Deposited(uint64,address)", [index, POSTER], b""))
+        elif isinstance(decoded, FundDeposit):
+            data = word(decoded.group) + word(decoded.amount)
+            logs.append(event(VAULT, "FundDeposited(uint64,uint16,uint128)", [index], data))
         chain.mine(INBOX, b"enqueue" + item, logs)
 
     def _post(self, chain: Chain, number: int, sealed: Sealed) -> None:
@@ -273,7 +278,9 @@ class Story:
     ) -> None:
         data = b"".join(word(value) for value in (0, amount, total, batch))
         signature = "Claimed(uint32,uint8,address,uint128,uint128,uint64)"
-        chain.mine(VAULT, b"claim", [event(VAULT, signature, [account, owner], data)])
+        claimed = event(VAULT, signature, [account, owner], data)
+        paid = event(TOKEN, TRANSFER, [VAULT, owner], word(amount))
+        chain.mine(VAULT, b"claim", [claimed, paid])
 
 
 def make_journal(commands: Sequence[tuple[int, bytes]]) -> list[JournalRecord]:

@@ -6,19 +6,22 @@ contracts whose event is none of these (roles, pauses, parameters) says nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from merkat.settlement.evidence.chain_dump import Block, Log
 from merkat.settlement.evidence.layout import CHAIN, EvidenceError, Manifest
 from merkat.spec.codec import MalformedError
-from merkat.spec.messages import FROM_TIMELOCK, FROM_USER, Deposit, FundDeposit, encode_item
-from merkat.spec.values import ZERO32, keccak256
+from merkat.spec.messages import FROM_TIMELOCK, Deposit, FundDeposit, Item, decode_item
+from merkat.spec.values import SETTLEMENT_TOKEN, ZERO32, keccak256
 
 WORD = 32
 HEADER = "(uint64,bytes32,bytes32,uint64,bytes32,uint64,uint64,uint32)"
 ITEM_ENQUEUED = keccak256(b"ItemEnqueued(uint64,bytes32,uint48,bytes)")
-DEPOSITED = keccak256(b"Deposited(uint64,uint8,address,address,uint32,uint128)")
+TOKEN_REGISTERED = keccak256(b"TokenRegistered(uint8,address)")
+TRANSFER = keccak256(b"Transfer(address,address,uint256)")  # of the token itself (ERC-20)
+DEPOSITED = keccak256(b"Deposited(uint64,address)")
 FUND_DEPOSITED = keccak256(b"FundDeposited(uint64,uint16,uint128)")
 CLAIMED = keccak256(b"Claimed(uint32,uint8,address,uint128,uint128,uint64)")
 BATCH_POSTED = keccak256(f"BatchPosted(uint64,bytes32,{HEADER},uint8,uint256,bytes32[])".encode())
@@ -68,6 +71,7 @@ class ChainView:
         posted: the batches, batch 1 first.
         last_final: highest finalised batch.
         claims: payments.
+        token: address of the settlement token.
     """
 
     items: list[bytes] = field(default_factory=list)
@@ -75,19 +79,36 @@ class ChainView:
     posted: list[Posted] = field(default_factory=list)
     last_final: int = 0
     claims: list[Claim] = field(default_factory=list)
-    _paid_in: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    token: bytes = b""
+    _paid_items: set[int] = field(default_factory=set)
+    _to_receive: int = 0
+    _to_pay: int = 0
+
+    def end_transaction(self, vault: bytes, logs: Sequence[Log], where: str) -> None:
+        """Compare what the Vault says it took and paid with the token's transfers; V-24.
+
+        More may come in: tokens that were sent without a deposit stay for good.
+        """
+        received = paid = 0
+        padded = vault.rjust(WORD, b"\0")
+        for log in logs:
+            if log.address == self.token and log.topics[:1] == (TRANSFER,) and len(log.topics) == 3:
+                amount = int.from_bytes(log.data, "big")
+                received += amount if log.topics[2] == padded else 0
+                paid += amount if log.topics[1] == padded else 0
+        if received < self._to_receive or paid != self._to_pay:
+            text = f"the vault received {received} and paid {paid}, its events say "
+            text += f"{self._to_receive} and {self._to_pay}"
+            raise EvidenceError("V-24", CHAIN, where, text)
+        self._to_receive = self._to_pay = 0
 
     def finish(self) -> None:
-        """Compare the Vault's deposits with the inbox; EvidenceError V-24."""
+        """Every item that stands for money was paid for; EvidenceError V-24."""
         for index, item in enumerate(self.items):
-            found, where = self._paid_in.pop(index, (None, f"inbox item {index}"))
             is_money = item[:1] in (bytes([Deposit.KIND]), bytes([FundDeposit.KIND]))
-            if found != (item if is_money else None):
-                text = f"inbox item {index} and what the vault says it took differ"
-                raise EvidenceError("V-24", CHAIN, where, text)
-        for index, (_, where) in self._paid_in.items():
-            text = f"the vault took money for inbox item {index}, which is not there"
-            raise EvidenceError("V-24", CHAIN, where, text)
+            if is_money and index not in self._paid_items:
+                text = "the vault took no money for it"
+                raise EvidenceError("V-24", CHAIN, f"inbox item {index}", text)
 
 
 class _Words:
@@ -127,6 +148,9 @@ class _Words:
             raise MalformedError("the event has data left over")
 
 
+_Reader: TypeAlias = Callable[[ChainView, _Words, _Words, str], None]
+
+
 def read_chain(blocks: Sequence[Block], manifest: Manifest) -> ChainView:
     """Return what the three contracts announced.
 
@@ -137,33 +161,32 @@ def read_chain(blocks: Sequence[Block], manifest: Manifest) -> ChainView:
     view = ChainView()
     readers = {
         (manifest.inbox, ITEM_ENQUEUED): ("V-23", _take_item),
+        (manifest.vault, TOKEN_REGISTERED): ("V-24", _take_token),
         (manifest.vault, DEPOSITED): ("V-24", _take_deposit),
         (manifest.vault, FUND_DEPOSITED): ("V-24", _take_fund_deposit),
         (manifest.vault, CLAIMED): ("V-24", _take_claim),
         (manifest.anchor, BATCH_POSTED): ("V-25", _take_posted),
         (manifest.anchor, BATCH_FINALISED): ("V-25", _take_finalised),
     }
-    for where, log in _logs(blocks):
-        reader = readers.get((log.address, log.topics[0])) if log.topics else None
-        if reader is None:
-            continue
-        rule, take = reader
-        topics, data = _Words(b"".join(log.topics[1:])), _Words(log.data)
-        try:
-            take(view, topics, data, where)
-            topics.finish()
-            data.finish()
-        except MalformedError as error:
-            raise EvidenceError(rule, CHAIN, where, str(error)) from None
+    for block in blocks:
+        for transaction in block.transactions:
+            for position, log in enumerate(transaction.logs):
+                reader = readers.get((log.address, log.topics[0])) if log.topics else None
+                if reader is not None:
+                    _take(view, log, *reader, f"block {block.number}, log {position}")
+            view.end_transaction(manifest.vault, transaction.logs, f"block {block.number}")
     view.finish()
     return view
 
 
-def _logs(blocks: Sequence[Block]) -> Iterator[tuple[str, Log]]:
-    for block in blocks:
-        for transaction in block.transactions:
-            for position, log in enumerate(transaction.logs):
-                yield f"block {block.number}, log {position}", log
+def _take(view: ChainView, log: Log, rule: str, take: _Reader, where: str) -> None:
+    topics, data = _Words(b"".join(log.topics[1:])), _Words(log.data)
+    try:
+        take(view, topics, data, where)
+        topics.finish()
+        data.finish()
+    except MalformedError as error:
+        raise EvidenceError(rule, CHAIN, where, str(error)) from None
 
 
 def _take_item(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
@@ -180,24 +203,35 @@ def _take_item(view: ChainView, topics: _Words, data: _Words, where: str) -> Non
     view.inbox_hashes.append(inbox_hash)
 
 
+def _take_token(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
+    token, address = data.unsigned(8), data.address()
+    if token == SETTLEMENT_TOKEN:
+        view.token = address
+
+
 def _take_deposit(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
     index = topics.unsigned(64)
     topics.address()  # the payer, who may be anyone
-    owner, token = topics.address(), data.unsigned(8)
-    account, amount = data.unsigned(32), data.unsigned(128)
-    item = Deposit(FROM_USER, token, owner, account, amount)
-    _take_money(view, index, encode_item(item), where)
+    _take_money(view, index, Deposit)
 
 
 def _take_fund_deposit(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
     index, group, amount = topics.unsigned(64), data.unsigned(16), data.unsigned(128)
-    _take_money(view, index, encode_item(FundDeposit(FROM_TIMELOCK, group, amount)), where)
+    item = _take_money(view, index, FundDeposit)
+    if item != FundDeposit(FROM_TIMELOCK, group, amount):
+        raise MalformedError(f"inbox item {index} is another deposit for a fund")
 
 
-def _take_money(view: ChainView, index: int, item: bytes, where: str) -> None:
-    if index in view._paid_in:
-        raise MalformedError(f"a second deposit for inbox item {index}")
-    view._paid_in[index] = (item, where)
+def _take_money(view: ChainView, index: int, kind: type[Item]) -> Item:
+    """Return the item that was paid for just now, of the kind that the event is of."""
+    if index in view._paid_items or index >= len(view.items):
+        raise MalformedError(f"inbox item {index} is not there or was paid for already")
+    item = decode_item(view.items[index])
+    if not isinstance(item, kind) or not isinstance(item, Deposit | FundDeposit):
+        raise MalformedError(f"inbox item {index} is no {kind.__name__}")
+    view._paid_items.add(index)
+    view._to_receive += item.amount
+    return item
 
 
 def _take_claim(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
@@ -206,6 +240,7 @@ def _take_claim(view: ChainView, topics: _Words, data: _Words, where: str) -> No
     total, batch = data.unsigned(128), data.unsigned(64)
     if not batch <= view.last_final:
         raise MalformedError(f"a claim against batch {batch}, final is {view.last_final}")
+    view._to_pay += amount
     view.claims.append(Claim(account, token, owner, amount, total, batch, where))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,14 +13,17 @@ import pytest
 
 from merkat.settlement.evidence import layout
 from merkat.settlement.evidence.chain_dump import Block, Log
+from merkat.settlement.evidence.events import CLAIMED, DEPOSITED, FUND_DEPOSITED, TRANSFER
 from merkat.settlement.evidence.layout import EvidenceError, JournalRecord
 from merkat.settlement.evidence.replay import check_conservation
 from merkat.settlement.evidence.verify import verify_evidence
 from merkat.settlement.evidence.writer import Sources, write_evidence
 from merkat.spec.secp256k1 import N
+from merkat.spec.venue.machine import Venue
 from tests.support.evidence_builder import (
     ANCHOR,
     INBOX,
+    TOKEN,
     VAULT,
     Chain,
     Story,
@@ -74,18 +78,24 @@ def remined(blocks: Sequence[Block], change: Change) -> list[Block]:
     return chain.blocks
 
 
-def nth(address: bytes, position: int, change: Change, topics: int | None = None) -> Change:
-    """Change only the n-th log of a contract (with so many topics)."""
+def nth(address: bytes, position: int, change: Change, name: bytes | None = None) -> Change:
+    """Change only the n-th log of a contract (of that event)."""
     seen = -1
 
     def changed(log: Log) -> Log | None:
         nonlocal seen
-        if log.address == address and topics in (None, len(log.topics)):
+        if log.address == address and name in (None, log.topics[0]):
             seen += 1
             return change(log) if seen == position else log
         return log
 
     return changed
+
+
+def logs_of(blocks: Sequence[Block]) -> list[Log]:
+    """Every log of a chain."""
+    transactions = (one for block in blocks for one in block.transactions)
+    return [log for transaction in transactions for log in transaction.logs]
 
 
 def with_word(log: Log, at: int, value: int | bytes) -> Log:
@@ -219,24 +229,57 @@ def test_a_shorter_chain_is_not_the_head_of_the_manifest(folder: Path) -> None:
 
 
 def test_an_item_is_hashed_into_the_inbox(sources: Sources, judge: Judge) -> None:
-    def change(log: Log) -> Log:
-        return replace(log, data=log.data[:-33] + b"\1" + log.data[-32:])
+    def other_item(log: Log) -> Log:
+        at = 4 * 32 + 5  # of a group item, whose money no other event tells
+        return replace(log, data=log.data[:at] + bytes([log.data[at] ^ 1]) + log.data[at + 1 :])
 
-    forged = remined(sources.chain, nth(INBOX, 2, change))
-    assert judge(replace(sources, chain=forged))[:2] == ("V-23", CHAIN)
-    dropped = remined(sources.chain, nth(INBOX, 2, lambda log: None))
-    assert judge(replace(sources, chain=dropped))[:2] == ("V-23", CHAIN)
+    for change in (other_item, lambda log: with_word(log, 0, 7), lambda log: None):
+        forged = remined(sources.chain, nth(INBOX, 0, change))
+        assert judge(replace(sources, chain=forged))[:2] == ("V-23", CHAIN)
+
+
+def test_a_transactions_name_is_that_of_its_content(folder: Path) -> None:
+    path = folder / CHAIN
+    lines = path.read_bytes().splitlines(keepends=True)
+    name = json.loads(lines[2])["transactions"][0]["hash"].encode()
+    lines[2] = lines[2].replace(name, b"0x" + b"7" * 64)
+    path.write_bytes(b"".join(lines))
+    reseal(folder)
+    (error,) = verify_evidence(folder).broken
+    assert (error.rule, error.where) == ("V-03", "block 2 (line 3)")
 
 
 def test_the_vault_took_what_the_inbox_says(sources: Sources, judge: Judge) -> None:
-    richer = nth(VAULT, 1, lambda log: with_word(log, 2, 10**15), topics=4)
-    assert judge(replace(sources, chain=remined(sources.chain, richer)))[:2] == ("V-24", CHAIN)
-    never = nth(VAULT, 1, lambda log: None, topics=4)
-    assert judge(replace(sources, chain=remined(sources.chain, never)))[:2] == ("V-24", CHAIN)
-    unbacked = nth(
-        VAULT, 1, lambda log: replace(log, topics=(log.topics[0], word(999), *log.topics[2:])), 4
-    )
-    assert judge(replace(sources, chain=remined(sources.chain, unbacked)))[0] == "V-24"
+    def other_item(log: Log) -> Log:
+        return replace(log, topics=(log.topics[0], word(999), *log.topics[2:]))
+
+    def first(log: Log) -> Log:
+        return replace(log, topics=(log.topics[0], word(0), *log.topics[2:]))
+
+    for change in (
+        nth(VAULT, 1, lambda log: None, DEPOSITED),
+        nth(VAULT, 1, other_item, DEPOSITED),
+        nth(VAULT, 1, first, DEPOSITED),  # item 0 is a group
+        nth(VAULT, 0, lambda log: None, FUND_DEPOSITED),
+        nth(VAULT, 0, lambda log: with_word(log, 1, 10**15), FUND_DEPOSITED),
+        nth(TOKEN, 1, lambda log: None, TRANSFER),
+        nth(TOKEN, 1, lambda log: with_word(log, 0, 1), TRANSFER),
+    ):
+        forged = remined(sources.chain, change)
+        assert judge(replace(sources, chain=forged))[:2] == ("V-24", CHAIN)
+
+
+def test_tokens_sent_without_a_deposit_are_nobodys(sources: Sources, tmp_path: Path) -> None:
+    more = remined(sources.chain, nth(TOKEN, 1, lambda log: with_word(log, 0, 10**15), TRANSFER))
+    write_evidence(tmp_path / "more", replace(sources, chain=more))
+    assert verify_evidence(tmp_path / "more").good
+
+
+def test_the_vault_pays_by_claims_only(sources: Sources, judge: Judge) -> None:
+    last = sum(log.address == TOKEN for log in logs_of(sources.chain)) - 1
+    for change in (lambda log: None, lambda log: with_word(log, 0, 10**15)):
+        forged = remined(sources.chain, nth(TOKEN, last, change, TRANSFER))
+        assert judge(replace(sources, chain=forged))[:2] == ("V-24", CHAIN)
 
 
 def test_the_venue_takes_the_chains_items_only(
@@ -259,6 +302,8 @@ def test_batches_are_posted_in_order(sources: Sources, judge: Judge) -> None:
     unlinked = nth(ANCHOR, 1, lambda log: with_word(log, 1, 7))
     assert judge(replace(sources, chain=remined(sources.chain, unlinked)))[0] == "V-25"
     last = len(sources.batches)
+    two_roots = nth(ANCHOR, last - 1, lambda log: with_word(log, 2, 7))  # topic and header
+    assert judge(replace(sources, chain=remined(sources.chain, two_roots)))[0] == "V-25"
     unposted = replace(sources, batches=[*sources.batches, sources.batches[0]])
     assert judge(unposted) == ("V-30", layout.batch_file(last + 1), "")
 
@@ -313,8 +358,11 @@ def test_a_header_that_is_not_the_states(sources: Sources, judge: Judge, at: int
     assert (rule, file) == ("V-31", layout.batch_file(2)), "previous root, cursors, numbers, times"
 
 
-def test_another_root_on_the_chain(sources: Sources, judge: Judge) -> None:
-    lie = bytes(31) + b"\7"
+@pytest.mark.parametrize("at", [0, 31], ids=["first byte", "last byte"])
+def test_another_root_on_the_chain(story: Story, sources: Sources, judge: Judge, at: int) -> None:
+    """A checkpoint is 31 bytes: the last byte of a root is told by the root alone."""
+    true = story.sealed[-1].root
+    lie = true[:at] + bytes([true[at] ^ 1]) + true[at + 1 :]
 
     def change(log: Log) -> Log:
         return replace(with_word(log, 2, lie), topics=(*log.topics[:2], lie))
@@ -326,7 +374,28 @@ def test_another_root_on_the_chain(sources: Sources, judge: Judge) -> None:
         one, nth(ANCHOR, last + 1, lambda log: replace(log, topics=(*log.topics[:2], lie)))
     )
     assert judge(replace(sources, chain=one))[:2] == ("V-25", CHAIN)
-    assert judge(replace(sources, chain=both))[:2] == ("V-34", layout.batch_file(3))
+    proofs = [proof for proof in sources.proofs if proof.batch <= last]
+    forged = replace(sources, chain=both, proofs=proofs)
+    assert judge(forged)[:2] == ("V-34", layout.batch_file(3))
+
+
+def test_batches_that_no_command_gave(sources: Sources, judge: Judge) -> None:
+    """The journal ends before the last batch does, and its digests are told truly."""
+    journal = sources.journal[: len(sources.journal) * 8 // 10]
+    venue = Venue(sources.config)
+    for record in journal:
+        venue.apply(record.log_number, record.time_ns, record.command)
+    told = [one for one in sources.liquidations if one["log_number"] <= len(journal)]
+    forged = replace(
+        sources,
+        journal=journal,
+        receipts=sources.receipts[: len(journal)],
+        liquidations=told,
+        state_root=venue.state_root(),
+        venue_digest=venue.venue_digest(),
+    )
+    rule, file, where = judge(forged)
+    assert (rule, file, where) == ("V-32", layout.batch_file(3), "")
 
 
 # Records, proofs, claims, manifest
@@ -367,8 +436,12 @@ def test_proofs_lead_to_the_anchored_root(sources: Sources, judge: Judge) -> Non
 def test_claims_pay_what_the_state_allows(
     sources: Sources, judge: Judge, at: int, value: int
 ) -> None:
-    claim = nth(VAULT, 0, lambda log: with_word(log, at, value), topics=3)
+    claim = nth(VAULT, 0, lambda log: with_word(log, at, value), CLAIMED)
     forged = remined(sources.chain, claim)
+    if at == 1:  # the token's transfer says so too
+        transfers = [log for log in logs_of(forged) if log.address == TOKEN]
+        first = next(n for n, log in enumerate(transfers) if log.topics[1] == word(VAULT))
+        forged = remined(forged, nth(TOKEN, first, lambda log: with_word(log, 0, value), TRANSFER))
     assert judge(replace(sources, chain=forged))[:2] == ("V-70", CHAIN)
 
 
