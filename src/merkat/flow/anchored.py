@@ -12,6 +12,7 @@ from merkat.flow.player import Player
 from merkat.settlement.chain import EmbeddedChain
 from merkat.settlement.data import CALLDATA
 from merkat.settlement.rebuild import rebuild_from_chain
+from merkat.spec.settle.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def close_out(custody: Custody, player: Player) -> int:
     return batch
 
 
-def look_back(custody: Custody, player: Player) -> Anchored:
-    """Rebuild the state from the chain's folder alone; the custody is closed by this."""
+def look_back(custody: Custody, player: Player) -> tuple[Anchored, State]:
+    """Rebuild the state from the chain's folder alone; the custody's chain is closed by this."""
     gas: dict[str, list[int]] = {}
     for note in custody.contracts.gas:
         gas.setdefault(note.name, []).append(note.gas)
@@ -72,7 +73,7 @@ def look_back(custody: Custody, player: Player) -> Anchored:
     finally:
         chain.close()
     kinds = found.rebuilder.kinds
-    return Anchored(
+    anchored = Anchored(
         batches=found.last_batch,
         batch_bytes=sum(len(data) for data in custody.batches),
         micro_ops=found.rebuilder.micro_ops,
@@ -86,3 +87,4 @@ def look_back(custody: Custody, player: Player) -> Anchored:
         gas={name: (min(used), max(used)) for name, used in sorted(gas.items())},
         rebuild_s=time.perf_counter() - start_s,
     )
+    return anchored, found.rebuilder.state

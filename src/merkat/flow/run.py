@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from merkat.flow import kill
+from merkat.flow import evidence, kill
 from merkat.flow.anchored import Anchored, AnchorOptions, close_out, look_back
 from merkat.flow.compare import SpecificationProcess, Verdict
 from merkat.flow.custody import Custody
+from merkat.flow.evidence import LiquidationLog
 from merkat.flow.oracle import OracleNodes
 from merkat.flow.player import Player
 from merkat.flow.setup import Scene, scripted_items
@@ -24,6 +25,7 @@ from merkat.sdk import commands
 from merkat.sdk.keys import demo_domain, derive_secret
 from merkat.sequencer.pipeline import SEGMENT_BYTES, Digests, Sequencer
 from merkat.sequencer.reading import open_reading, replay
+from merkat.spec.settle.state import State
 
 
 class Flow(Protocol):
@@ -123,6 +125,7 @@ def run(flow: Flow, options: Options, progress: Progress, tell: Tell = print) ->
             receipts = stack.enter_context(place.receipts.open("w", encoding="ascii"))
         comparison = SpecificationProcess(domain) if options.specification else None
         player = Player(sequencer, Tally(flow.tick), comparison, receipts, custody)
+        liquidations = LiquidationLog(player.tally)
         try:
             digests = play(flow, player, options.seed, progress, custody)
             if custody is not None:
@@ -137,10 +140,15 @@ def run(flow: Flow, options: Options, progress: Progress, tell: Tell = print) ->
             if comparison is not None:
                 comparison.abandon()
             raise
-        anchored = None if custody is None else look_back(custody, player)
-        killed = None
-        if anchored is not None and flow.story:
-            killed = _kill(place.folder, options.seed, stack, tell)
+        anchored, killed = None, None
+        if custody is not None:
+            anchored, state = look_back(custody, player)
+            if options.anchor is not None and options.anchor.evidence is not None:
+                if receipts is not None:
+                    receipts.flush()
+                _write_evidence(options, place, custody, state, digests, sequencer, liquidations)
+            if flow.story:
+                killed = _kill(place.folder, options.seed, stack, tell)
         return Outcome(
             player.tally,
             digests,
@@ -192,6 +200,31 @@ def _close_out(flow: Flow, custody: Custody, player: Player, seed: int, tell: Te
         tell_custody(custody, player, Wallets(seed, len(flow.scene().cash)), tell)
     else:
         close_out(custody, player)
+
+
+def _write_evidence(
+    options: Options,
+    place: Place,
+    custody: Custody,
+    state: State,
+    digests: Digests,
+    sequencer: Sequencer,
+    liquidations: LiquidationLog,
+) -> None:
+    assert options.anchor is not None, "evidence is of an anchored flow"
+    assert options.anchor.evidence is not None, "the caller has looked"
+    assert place.receipts is not None, "evidence needs every receipt"
+    evidence.write(
+        options.anchor.evidence,
+        place.venue,
+        place.receipts,
+        custody,
+        state,
+        digests,
+        sequencer.address,
+        options.seed,
+        liquidations.log_numbers,
+    )
 
 
 def _kill(folder: Path, seed: int, stack: contextlib.ExitStack, tell: Tell) -> kill.Drill:
