@@ -153,14 +153,17 @@ def _slice_sizes(corpus: Corpus, worlds: Worlds) -> None:
         for dollars in (97_900, 97_800, 97_700, 97_600):
             _bid(s, ALICE, dollars - 10, 30 * SIZE)
             s.epoch(0, dollars * USD)
-    with corpus.venue("slice-remainder", "a remainder below ten lots goes too", worlds.open) as s:
-        s.place(BOB, SELL, BTC_INDEX, 1_220_000)
-        s.deposit(wallet("frank"), 90 * USD)
-        frank = Trader(7, wallet("frank"))
-        s.place(frank, BUY, BTC_INDEX, 120_000)
-        s.place(frank, BUY, BTC_INDEX, 1_090_000)
-        _bid(s, ALICE, 97_600, BTC)
-        s.epoch(0, 97_670 * USD)
+    for lots in (99, 100):
+        with corpus.venue(
+            f"slice-remainder-{lots}", "below ten lots the remainder goes too", worlds.open
+        ) as s:
+            s.item(group_item(0, slice_share=900_000_000, stop_ratio=2 * 10**9))
+            frank = s.deposit(wallet("frank"), 100 * USD)
+            s.place(BOB, SELL, BTC_INDEX, lots * 10_000)
+            s.place(frank, BUY, BTC_INDEX, lots * 10_000)
+            s.epoch(0, 95_500 * USD)
+            _bid(s, ALICE, 94_590, BTC)
+            s.epoch(0, 94_600 * USD)
 
 
 def _slice_makers(corpus: Corpus, worlds: Worlds) -> None:

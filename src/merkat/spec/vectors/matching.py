@@ -5,7 +5,7 @@ from __future__ import annotations
 from merkat.spec.messages import List, SetInstrument, SetVenue
 from merkat.spec.values import BUY, SELL
 from merkat.spec.vectors.corpus import CaseScript, Corpus, World
-from merkat.spec.vectors.script import USD, group_item
+from merkat.spec.vectors.script import STEP_NS, USD, group_item
 from merkat.spec.vectors.worlds import (
     ALICE,
     ALICE_TOO,
@@ -118,6 +118,13 @@ def _makers_that_go(corpus: Corpus, worlds: Worlds) -> None:
     with corpus.venue("maker-expired-alone", "and the taker rests", worlds.open, "M-01") as s:
         both_expired(s)
         s.place(ERIN, SELL, 99_945 * USD, SIZE)
+    for early, refuses in ((0, "M-01"), (1, "")):
+        with corpus.venue(
+            f"maker-expiry-{early}", "at its expiry it goes", worlds.open, refuses
+        ) as s:
+            order = s.place(ALICE, BUY, 99_950 * USD, SIZE, life_ns=2 * SECOND)
+            s.time_ns = order.expiry - STEP_NS - early
+            s.place(ERIN, SELL, 99_900 * USD, SIZE)
     with corpus.venue("self-trade", "the same owner's other account", worlds.open, "M-02") as s:
         s.place(ALICE, BUY, 99_950 * USD, SIZE)
         s.place(CAROL, BUY, 99_950 * USD, SIZE)
