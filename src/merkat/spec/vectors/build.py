@@ -5,6 +5,7 @@ from __future__ import annotations
 from merkat.spec.vectors.amending import amending_cases
 from merkat.spec.vectors.commands import command_cases
 from merkat.spec.vectors.corpus import Corpus
+from merkat.spec.vectors.edges import edge_cases
 from merkat.spec.vectors.fills import fill_cases
 from merkat.spec.vectors.inbox import inbox_cases
 from merkat.spec.vectors.inputs import input_cases
@@ -35,6 +36,7 @@ def build() -> Corpus:
         fill_cases,
         seizure_cases,
         ladder_cases,
+        edge_cases,
     ):
         cases(corpus, worlds)
     return corpus

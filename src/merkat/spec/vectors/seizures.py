@@ -211,7 +211,11 @@ def _liquidate_orders(corpus: Corpus, world: World) -> None:
     probe("floor", "Q-07 counter", before=(floor,))
     short = s.order(CAROL, BUY, 97_850 * USD, BTC // 2, life_ns=SECOND)
     opened = OrderOpen(short, s.signed(short, CAROL.wallet))
-    probe("expired", "Q-07 counter", before=(opened,), later_ns=2 * SECOND, maker_key=short.key)
+    opened_ns = State.decode(CONFIG, moment.world.settlement).globals_.time + moment.time_delta_ns
+    for early, refuses in ((0, "Q-07 counter"), (1, "")):
+        later_ns = short.expiry - opened_ns - early
+        name = f"expiry-{early}"
+        probe(name, refuses, before=(opened,), later_ns=later_ns, maker_key=short.key)
 
 
 def _liquidate_makers(corpus: Corpus, world: World) -> None:
