@@ -255,7 +255,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Run the checks and tests of merkat.")
     parser.add_argument("--fast", action="store_true", help="lints, types and unit tests only")
     options = parser.parse_args(arguments)
-    suites = ["unit"] if options.fast else ["unit", "vectors", "differential", "scenarios"]
+    suites = ["unit"] if options.fast else ["unit", "vectors", "differential", "scenarios", "mutants"]
     return execute([rust_lane(), python_lane(suites)], LOG_FOLDER)
 
 
