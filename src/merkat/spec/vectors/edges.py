@@ -15,7 +15,7 @@ from merkat.spec.settle.ops import (
     Stage,
 )
 from merkat.spec.settle.state import State
-from merkat.spec.values import BUY, SELL
+from merkat.spec.values import BUY, HOUR_NS, HOURS_END, SELL
 from merkat.spec.vectors.corpus import Corpus, World
 from merkat.spec.vectors.moments import Moment, moment_before
 from merkat.spec.vectors.script import CONFIG, STEP_NS, USD, Script, Trader, group_item
@@ -50,6 +50,7 @@ def edge_cases(corpus: Corpus, worlds: Worlds) -> None:
     _improves(corpus, worlds.open)
     _halt(corpus, worlds.positions)
     _ruin(corpus, worlds.open)
+    _last_hour(corpus, worlds.open)
 
 
 def _long_ethers(s: Script, ethers: int, **parameters: int) -> None:
@@ -287,3 +288,18 @@ def _ruin(corpus: Corpus, world: World) -> None:
         with corpus.settlement(f"edge-linger-{less}", "E = MM", moment.world, refuses) as inputs:
             inputs.op(moment.op, moment.time_delta_ns)
             inputs.op(Bankrupt(DAVE.account, 1))
+
+
+def _last_hour(corpus: Corpus, world: World) -> None:
+    """The hours of keys end in the year 2089."""
+    end_ns = HOURS_END * HOUR_NS
+    for early, venue_refuses, refuses in (
+        (0, "O-07 expiry", "P-06 expiry"),
+        (1, "O-14 group", ""),  # the oracle has been silent for decades
+    ):
+        with corpus.venue(f"edge-hour-{early}", "2^20 hours", world, venue_refuses) as s:
+            s.time_ns = end_ns - HOUR_NS
+            order = s.place(ALICE, BUY, 99_000 * USD, BTC, expiry=end_ns - early)
+        opened = OrderOpen(order, s.signed(order, ALICE.wallet))
+        with corpus.settlement(f"edge-key-{early}", "2^20 hours", world, refuses) as inputs:
+            inputs.op(opened, end_ns - HOUR_NS - world.time_ns)

@@ -240,6 +240,14 @@ def _gap(corpus: Corpus, world: World) -> None:
     after("edge", "30 s are no gap", 30 * SECOND, 97_000)
     after("over", "a nanosecond more is", 30 * SECOND + 1, 97_000)
     after("held", "a held vector ends a gap at the old mark", 31 * SECOND, 80_000)
+    for name, side, price, index in (
+        ("bid", BUY, 101_970, 99_000),
+        ("ask", SELL, 98_940, 102_000),
+    ):
+        with corpus.venue(f"gap-at-band-{name}", "at the edge an order stays", world) as s:
+            s.place(ALICE, side, price * USD, BTC // 10)
+            s.wait(31 * SECOND)
+            s.epoch(0, index * USD)
     with corpus.venue("gap-tick", "a tick ends no gap", world) as s:
         orders(s)
         s.wait(31 * SECOND)
