@@ -336,7 +336,7 @@ def bad_epoch(walk: Walk) -> None:
 def mangled(walk: Walk) -> None:
     """An earlier command again, or with a few bytes changed, cut or added."""
     draws, script = walk.draws, walk.script
-    earlier = [sent.command for sent in getattr(script, "log", script.sent)[-60:]]
+    earlier = [sent.command for sent in getattr(script, "log", script.sent)[-60:] if sent.command]
     command = draws.choice(earlier)
     kind = draws.below(100)
     if kind < 25:

@@ -253,6 +253,14 @@ def _renew_terms(corpus: Corpus, worlds: Worlds) -> None:
         order = s.place(ALICE, BUY, BID, SIZE, life_ns=SECOND)
         s.wait(SECOND)
         s.renew(ALICE, order, SIZE)
+    for early, refuses in ((0, "X-07 renews"), (1, "")):
+        with corpus.venue(f"renew-expiry-{early}", "at its expiry", worlds.open, refuses) as s:
+            order = s.place(ALICE, BUY, BID, SIZE, life_ns=SECOND)
+            s.time_ns = order.expiry - STEP_NS - early
+            s.renew(ALICE, order, SIZE)
+    for life_ns, refuses in ((0, "O-06 expiry"), (1, "")):
+        with corpus.venue(f"renew-life-{life_ns}", "a short life", worlds.open, refuses) as s:
+            s.renew(ALICE, s.place(ALICE, BUY, BID, SIZE), SIZE, life_ns=life_ns)
     with corpus.venue("renew-floor", "a counter below the floor", worlds.open, "O-11 counter") as s:
         first = s.nonce(ALICE.account)
         second = s.nonce(ALICE.account)

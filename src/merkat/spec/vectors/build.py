@@ -5,6 +5,7 @@ from __future__ import annotations
 from merkat.spec.vectors.amending import amending_cases
 from merkat.spec.vectors.commands import command_cases
 from merkat.spec.vectors.corpus import Corpus
+from merkat.spec.vectors.edges import edge_cases
 from merkat.spec.vectors.fills import fill_cases
 from merkat.spec.vectors.forced import forced_cases
 from merkat.spec.vectors.inbox import inbox_cases
@@ -37,6 +38,7 @@ def build() -> Corpus:
         fill_cases,
         seizure_cases,
         ladder_cases,
+        edge_cases,
     ):
         cases(corpus, worlds)
     return corpus

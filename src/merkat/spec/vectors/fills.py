@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from merkat.spec import secp256k1
-from merkat.spec.messages import Epoch, Item, List, SetInstrument, SetVenue, encode_item
+from merkat.spec.messages import Deposit, Epoch, Item, List, SetInstrument, SetVenue, encode_item
 from merkat.spec.settle.ops import Fill, Inbox, MicroOp, OrderClose, OrderOpen
 from merkat.spec.settle.state import State
 from merkat.spec.values import BUY, SELL, ZERO31
@@ -317,14 +317,60 @@ def _bounds(corpus: Corpus, world: World) -> None:
                 inputs.op(Inbox(encode_item(item)))
             for number, step in enumerate(steps):
                 inputs.op(step, 10**7 if number == 0 else 0)
+    _whole_coins(corpus, world)
+    _open_interest(corpus, world)
+
+
+def _whole_coins(corpus: Corpus, world: World) -> None:
+    """The bounds themselves, which only whole coins without decimals can reach."""
+    riches = 2**95
+    for name, price, sizes, refuses in (
+        ("size-below", 1, (2**55, 2**55 - 1), ""),
+        ("size-equal", 1, (2**55, 2**55), "F-13 size"),
+        ("value-below", 2**40, (2**47, 2**47 - 1), ""),
+        ("value-equal", 2**40, (2**47, 2**47), "F-13 size"),
+    ):
+        duels = Duels(corpus, world)
+        items: list[Item] = [
+            group_item(2, node_count=1, threshold=1),
+            List(1, 1, 2, 0, 1, 1, 0, 0),
+            Deposit(0, 0, ALICE.wallet.address, ALICE.account, riches),
+            Deposit(0, 0, BOB.wallet.address, BOB.account, riches),
+        ]
+        steps: list[MicroOp] = [duels.first_epoch(2, price)]
+        for size in sizes:
+            terms = {"listing": 4, "price": price, "size": size}
+            steps += duels.duel(buy=terms, sell=terms, price=price, size=size).steps
+        with corpus.settlement(f"fill-whole-{name}", "2^56, 2^88", world, refuses) as inputs:
+            for item in items:
+                inputs.op(Inbox(encode_item(item)))
+            for number, step in enumerate(steps):
+                inputs.op(step, 10**7 if number == 0 else 0)
+    for name, price, size, refuses in (
+        ("size-largest", 1, 2**56 - 1, ""),
+        ("size-equal", 1, 2**56, "P-04 size"),
+        ("value-largest", 2**40, 2**48 - 1, ""),
+        ("value-equal", 2**40, 2**48, "P-04 size"),
+        ("price-largest", 2**52, 1, ""),
+        ("price-over", 2**52 + 1, 1, "P-03 limit_price"),
+    ):
+        duels = Duels(corpus, world)
+        opened = duels.opened(ALICE, BUY, price, size, listing=4)
+        listing = List(1, 1, 0, 0, 1, 1, 0, 0)
+        with corpus.settlement(f"open-whole-{name}", "bounds", world, refuses) as inputs:
+            inputs.op(Inbox(encode_item(listing)))
+            inputs.op(opened)
+
+
+def _open_interest(corpus: Corpus, world: World) -> None:
     full = State.decode(CONFIG, world.settlement)
-    full.instruments[1].open_interest = 2**63 - 1 - SIZE
+    full.instruments[1].open_interest = 2**63 - SIZE
     kept = corpus.keep_settlement("open-interest-full", world, full)
     duels = Duels(corpus, world)
-    for over in (0, LOT):
-        duel = duels.duel(size=SIZE + over)
-        refuses = "F-13 size" if over else ""
-        with corpus.settlement(f"fill-interest-{over}", "2^63", kept, refuses) as inputs:
+    for less in (0, LOT):
+        duel = duels.duel(size=SIZE - less)
+        refuses = "" if less else "F-13 size"
+        with corpus.settlement(f"fill-interest-{less}", "2^63", kept, refuses) as inputs:
             for step in duel.steps:
                 inputs.op(step)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merkat.spec.messages import FeeSweep, FundDeposit, SetInstrument
+from merkat.spec.messages import FeeSweep, FundDeposit, List, SetInstrument
 from merkat.spec.values import BUY, DAY_NS, SELL
 from merkat.spec.vectors.corpus import CaseScript, Corpus, World
 from merkat.spec.vectors.script import USD, Trader, group_item
@@ -36,6 +36,7 @@ def liquidation_cases(corpus: Corpus, worlds: Worlds) -> None:
     _bankruptcies(corpus, worlds)
     _timeouts(corpus, worlds)
     _tear_ups(corpus, worlds)
+    _tear_ranks(corpus, worlds.open)
     _chains(corpus, worlds)
     _two_groups(corpus, worlds.open)
     _queue(corpus, worlds.open)
@@ -153,14 +154,17 @@ def _slice_sizes(corpus: Corpus, worlds: Worlds) -> None:
         for dollars in (97_900, 97_800, 97_700, 97_600):
             _bid(s, ALICE, dollars - 10, 30 * SIZE)
             s.epoch(0, dollars * USD)
-    with corpus.venue("slice-remainder", "a remainder below ten lots goes too", worlds.open) as s:
-        s.place(BOB, SELL, BTC_INDEX, 1_220_000)
-        s.deposit(wallet("frank"), 90 * USD)
-        frank = Trader(7, wallet("frank"))
-        s.place(frank, BUY, BTC_INDEX, 120_000)
-        s.place(frank, BUY, BTC_INDEX, 1_090_000)
-        _bid(s, ALICE, 97_600, BTC)
-        s.epoch(0, 97_670 * USD)
+    for lots in (99, 100):
+        with corpus.venue(
+            f"slice-remainder-{lots}", "below ten lots the remainder goes too", worlds.open
+        ) as s:
+            s.item(group_item(0, slice_share=900_000_000, stop_ratio=2 * 10**9))
+            frank = s.deposit(wallet("frank"), 100 * USD)
+            s.place(BOB, SELL, BTC_INDEX, lots * 10_000)
+            s.place(frank, BUY, BTC_INDEX, lots * 10_000)
+            s.epoch(0, 95_500 * USD)
+            _bid(s, ALICE, 94_590, BTC)
+            s.epoch(0, 94_600 * USD)
 
 
 def _slice_makers(corpus: Corpus, worlds: Worlds) -> None:
@@ -329,6 +333,25 @@ def _tear_ups(corpus: Corpus, worlds: Worlds) -> None:
         s.place(DAVE, BUY, BTC_INDEX, BTC)
         s.item(group_item(0, fund_event_share=0))
         s.epoch(0, 92_345_678_901)
+
+
+def _tear_ranks(corpus: Corpus, world: World) -> None:
+    with corpus.venue("tear-nothing-left", "a holder whose equity is zero", world) as s:
+        s.item(List(1, 1, 1, 6, 1_000, 10_000, 0, 0))
+        s.withdraw(DAVE, 2_345 * USD)
+        for buyer, ethers in ((DAVE, 20), (ERIN, 45)):
+            s.place(BOB, SELL, ETH_INDEX, ethers * ETH, listing=3)
+            s.place(buyer, BUY, ETH_INDEX, ethers * ETH, listing=3)
+        s.place(DAVE, SELL, ETH_INDEX, ETH, listing=4)
+        s.place(ERIN, BUY, ETH_INDEX, ETH, listing=4)
+        s.epoch(1, 2_755 * USD)  # dave: 4,655 - 19 x 245 = 0
+    with corpus.venue("tear-few-lots", "fewer lots than holders", world) as s:
+        s.item(group_item(1, 3, 2, jump=10**9))
+        frank = s.deposit(wallet("frank"), USD)
+        for seller, buyer, lots in ((BOB, ERIN, 10), (CAROL, frank, 1), (ALICE, frank, 1)):
+            s.place(seller, SELL, ETH_INDEX, lots * 1_000, listing=3)
+            s.place(buyer, BUY, ETH_INDEX, lots * 1_000, listing=3)
+        s.epoch(1, 1_900 * USD)
 
 
 def _chains(corpus: Corpus, worlds: Worlds) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from merkat.spec.messages import List, SetInstrument, SetVenue
 from merkat.spec.values import BUY, SELL
 from merkat.spec.vectors.corpus import CaseScript, Corpus, World
-from merkat.spec.vectors.script import USD, group_item
+from merkat.spec.vectors.script import STEP_NS, USD, group_item
 from merkat.spec.vectors.worlds import (
     ALICE,
     ALICE_TOO,
@@ -33,6 +33,7 @@ def matching_cases(corpus: Corpus, worlds: Worlds) -> None:
     _remainders(corpus, worlds.book)
     _fees(corpus, worlds)
     _makers_that_go(corpus, worlds)
+    _makers_at_the_edge(corpus, worlds)
     _stale(corpus, worlds)
     _maker_margin(corpus, worlds)
     _taker_margin(corpus, worlds)
@@ -118,6 +119,13 @@ def _makers_that_go(corpus: Corpus, worlds: Worlds) -> None:
     with corpus.venue("maker-expired-alone", "and the taker rests", worlds.open, "M-01") as s:
         both_expired(s)
         s.place(ERIN, SELL, 99_945 * USD, SIZE)
+    for early, refuses in ((0, "M-01"), (1, "")):
+        with corpus.venue(
+            f"maker-expiry-{early}", "at its expiry it goes", worlds.open, refuses
+        ) as s:
+            order = s.place(ALICE, BUY, 99_950 * USD, SIZE, life_ns=2 * SECOND)
+            s.time_ns = order.expiry - STEP_NS - early
+            s.place(ERIN, SELL, 99_900 * USD, SIZE)
     with corpus.venue("self-trade", "the same owner's other account", worlds.open, "M-02") as s:
         s.place(ALICE, BUY, 99_950 * USD, SIZE)
         s.place(CAROL, BUY, 99_950 * USD, SIZE)
@@ -144,6 +152,43 @@ def _makers_that_go(corpus: Corpus, worlds: Worlds) -> None:
         s.place(ALICE, BUY, 101_970 * USD, SIZE)
         s.epoch(0, 99_000 * USD)
         s.place(ERIN, SELL, 98_000 * USD, SIZE)
+
+
+def _makers_at_the_edge(corpus: Corpus, worlds: Worlds) -> None:
+    with corpus.venue("maker-at-band-below", "an ask at the edge", worlds.open, "", "M-03") as s:
+        s.place(ALICE, SELL, 98_940 * USD, SIZE)
+        s.epoch(0, 102_000 * USD)
+        s.place(ERIN, BUY, 102_000 * USD, SIZE)
+    with corpus.venue(
+        "maker-fee-equal", "a cap that the fee reaches", worlds.open, "", "M-08"
+    ) as s:
+        s.place(ALICE, SELL, 100_100 * USD, SIZE, fee_cap=500_000)
+        s.item(SetInstrument(1, 1, 1, 500_000, 600_000))
+        s.place(ERIN, BUY, 100_100 * USD, SIZE)
+    for name, price, sizes, refuses in (
+        ("size-below", 1, (2**55, 2**55 - 1), ""),
+        ("size-equal", 1, (2**55, 2**55), "M-06"),
+        ("value-below", 2**40, (2**47, 2**47 - 1), ""),
+        ("value-equal", 2**40, (2**47, 2**47), "M-06"),
+    ):
+        with corpus.venue(f"maker-{name}", "2^56 and 2^88", worlds.open, refuses) as s:
+            s.item(group_item(2, node_count=1, threshold=1))
+            s.item(List(1, 1, 2, 0, 1, 1, 0, 0))
+            for trader in (ALICE, BOB):
+                s.deposit(trader.wallet, 2**95, account=trader.account)
+            s.epoch(2, price)
+            for size in sizes:
+                s.place(ALICE, BUY, price, size, listing=4)
+                s.place(BOB, SELL, price, size, listing=4)
+    with corpus.venue("eight-groups", "positions in eight groups", worlds.open, "", "M-06") as s:
+        for group in range(2, 8):
+            s.item(group_item(group, node_count=1, threshold=1))
+            s.item(List(1, 1, group, 6, 1_000, 10_000, 0, 0))
+            s.epoch(group, ETH_INDEX)
+        for listing in (1, *range(3, 10)):
+            terms = (100_000 * USD, SIZE) if listing == 1 else (ETH_INDEX, ETH)
+            s.place(BOB, SELL, *terms, listing=listing)
+            s.place(ALICE, BUY, *terms, listing=listing)
 
 
 def _stale(corpus: Corpus, worlds: Worlds) -> None:

@@ -113,6 +113,7 @@ def _inputs(corpus: Corpus, world: World, out: str) -> None:
             "account-0": ("S-02 account", _body(s, out, Trader(0, ALICE.wallet), USD)),
             "signer": ("S-03 signature", _body(s, out, Trader(1, MALLORY), USD)),
             "amount": ("W-02 amount", _body(s, out, ALICE, 0)),
+            "amount-over": ("W-02 amount", _body(s, out, ALICE, 2**96)),
             "margin": ("W-06 amount", _body(s, out, ALICE, 99_000 * USD)),
         }
         same = _body(s, out, ALICE, USD, nonce=5)

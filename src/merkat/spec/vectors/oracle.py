@@ -98,6 +98,8 @@ def _quorum(corpus: Corpus, world: World) -> None:
         ("twice", [0, 1, 2, 3, 3]),
         ("descending", [4, 3, 2, 1, 0]),
         ("unused-node", [0, 1, 2, 3, 7]),
+        ("node-8", [0, 1, 2, 3, 8]),
+        ("node-255", [0, 1, 2, 3, 255]),
         ("six-and-unused", [0, 1, 2, 3, 4, 7]),
     ):
         with corpus.venue(f"quorum-{name}", "no quorum", world, "E-06 signatures") as s:
@@ -158,6 +160,8 @@ def _heartbeats(corpus: Corpus, world: World) -> None:
     for name, (refuses, changes) in spoilt.items():
         with corpus.venue(f"beat-{name}", "a heartbeat that is refused", world, refuses) as s:
             s.heartbeat(0, **changes)
+    with corpus.venue("beat-time-same", "of the last one's time", world, "E-04 time") as s:
+        s.heartbeat(0, time=s.state.groups[0].epoch_time)
     with corpus.venue("beat-before-vector", "there is nothing to renew", world, "E-02 number") as s:
         s.item(group_item(2, node_count=1, threshold=1))
         s.heartbeat(2)
@@ -236,6 +240,14 @@ def _gap(corpus: Corpus, world: World) -> None:
     after("edge", "30 s are no gap", 30 * SECOND, 97_000)
     after("over", "a nanosecond more is", 30 * SECOND + 1, 97_000)
     after("held", "a held vector ends a gap at the old mark", 31 * SECOND, 80_000)
+    for name, side, price, index in (
+        ("bid", BUY, 101_970, 99_000),
+        ("ask", SELL, 98_940, 102_000),
+    ):
+        with corpus.venue(f"gap-at-band-{name}", "at the edge an order stays", world) as s:
+            s.place(ALICE, side, price * USD, BTC // 10)
+            s.wait(31 * SECOND)
+            s.epoch(0, index * USD)
     with corpus.venue("gap-tick", "a tick ends no gap", world) as s:
         orders(s)
         s.wait(31 * SECOND)

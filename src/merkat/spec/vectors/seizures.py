@@ -25,6 +25,7 @@ from merkat.spec.values import BUY, SELL
 from merkat.spec.vectors.corpus import Corpus, World
 from merkat.spec.vectors.moments import Moment, moment_before
 from merkat.spec.vectors.script import CONFIG, USD, Script, group_item
+from merkat.spec.vectors.wallets import wallet
 from merkat.spec.vectors.worlds import (
     ALICE,
     BOB,
@@ -52,6 +53,7 @@ def seizure_cases(corpus: Corpus, worlds: Worlds) -> None:
     _liquidate_orders(corpus, worlds.leveraged)
     _liquidate_makers(corpus, worlds.leveraged)
     _liquidate_shares(corpus, worlds)
+    _liquidate_remainders(corpus, worlds.open)
     _liquidate_equity(corpus, worlds.leveraged)
     _bankrupt(corpus, worlds)
     _tear_up(corpus, worlds)
@@ -209,7 +211,11 @@ def _liquidate_orders(corpus: Corpus, world: World) -> None:
     probe("floor", "Q-07 counter", before=(floor,))
     short = s.order(CAROL, BUY, 97_850 * USD, BTC // 2, life_ns=SECOND)
     opened = OrderOpen(short, s.signed(short, CAROL.wallet))
-    probe("expired", "Q-07 counter", before=(opened,), later_ns=2 * SECOND, maker_key=short.key)
+    opened_ns = State.decode(CONFIG, moment.world.settlement).globals_.time + moment.time_delta_ns
+    for early, refuses in ((0, "Q-07 counter"), (1, "")):
+        later_ns = short.expiry - opened_ns - early
+        name = f"expiry-{early}"
+        probe(name, refuses, before=(opened,), later_ns=later_ns, maker_key=short.key)
 
 
 def _liquidate_makers(corpus: Corpus, world: World) -> None:
@@ -286,6 +292,25 @@ def _liquidate_shares(corpus: Corpus, worlds: Worlds) -> None:
     first = replace(op, size=LOT)
     probe("other", before=(opened,), slot=0, maker_key=body.key, size=10)
     probe("both", "Q-09 size", before=(opened, first), slot=0, maker_key=body.key, size=10)
+
+
+def _liquidate_remainders(corpus: Corpus, world: World) -> None:
+    """A slice of nine tenths: a remainder of ten lots stays, one of nine goes too."""
+    for lots, over in ((100, "Q-09 size"), (99, "")):
+
+        def small(s: Script, lots: int = lots) -> None:
+            s.item(group_item(0, slice_share=900_000_000, stop_ratio=2 * 10**9))
+            frank = s.deposit(wallet("frank"), 100 * USD)
+            s.place(BOB, SELL, BTC_INDEX, lots * LOT)
+            s.place(frank, BUY, BTC_INDEX, lots * LOT)
+            s.epoch(0, 95_500 * USD)
+            s.place(ALICE, BUY, 94_590 * USD, BTC)
+            s.epoch(0, 94_600 * USD)
+
+        moment = moment_before(corpus, f"slicing-{lots}", world, small, Liquidate)
+        probe = Probe(corpus, moment, f"remainder-{lots}")
+        probe("nine-tenths", size=90 * LOT)
+        probe("all", over, size=lots * LOT)
 
 
 def _liquidate_equity(corpus: Corpus, world: World) -> None:
