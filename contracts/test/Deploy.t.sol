@@ -43,6 +43,6 @@ contract DeployTest is Venue {
         vm.expectRevert(bytes("MERKAT_WINDOW_SECONDS is not below 2^32"));
         script.fromEnvironment();
         vm.setEnv("MERKAT_WINDOW_SECONDS", "3600");
-        vm.assertEq(uint256(script.fromEnvironment().windowSeconds), 3_600, "given");
+        vm.assertEq(uint256(script.fromEnvironment().windowSeconds), 3600, "given");
     }
 }
