@@ -75,8 +75,8 @@ def halmos(session: nox.Session) -> None:
     """Prove the vault's properties for every input, and see the canaries refuted."""
     _contract_tool(session, "halmos")
     environment = {"PATH": _path_with_forge(session)}
-    command = ("halmos", "--contract", "CustodyHalmos", "--loop", "32")
-    command = (*command, "--solver-timeout-assertion", "300000")
+    bounds = ("--loop", "32", "--solver-timeout-assertion", "300000")
+    command = ("halmos", "--contract", "CustodyHalmos", *bounds)
     canaries = ("pay_both", "changes_the_minimum", "pays_in")
     with session.chdir("contracts"):
         session.run(*command, "--function", "check_", *session.posargs, env=environment)
