@@ -6,9 +6,9 @@
 #![allow(unsafe_code)]
 
 use crate::hash::{Hash, Word, leaf_hash};
-use merkat_values::keccak::keccak256_pair;
 #[cfg(target_arch = "x86_64")]
 use merkat_values::keccak::permute;
+use merkat_values::keccak::{keccak256, keccak256_pair};
 
 /// Two hashes, left then right.
 pub(crate) type Pair = [Hash; 2];
@@ -122,16 +122,74 @@ fn side_by_side<Input: Block>(blocks: &[Input; 8], hashes: &mut [Hash; 8]) {
     }
     state[16] = [0x80 << 56; 8];
     permute(&mut state);
+    *hashes = hashes_of(&state);
+}
+
+/// Bytes that one permutation absorbs.
+const RATE_BYTES: usize = 136;
+
+/// The hashes of messages of `length` bytes each, which stand one after the other.
+///
+/// # Panics
+/// If `messages` does not end with a whole one.
+pub(crate) fn hash_messages(length: usize, messages: &[u8]) -> Vec<Hash> {
+    let whole = messages.chunks_exact(length);
+    assert!(whole.remainder().is_empty(), "messages of {length} bytes");
+    let mut hashes = Vec::with_capacity(whole.len());
+    #[cfg(target_arch = "x86_64")]
+    if whole.len() > 1
+        && std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+    {
+        for group in messages.chunks(8 * length) {
+            // SAFETY: the processor has just said that it has the extensions the function was compiled for.
+            let eight = unsafe { messages_side_by_side(length, group) };
+            hashes.extend_from_slice(&eight[..group.len() / length]);
+        }
+        return hashes;
+    }
+    hashes.extend(whole.map(|message| keccak256(&[message])));
+    hashes
+}
+
+/// The hashes of at most eight messages; the lanes beyond them hold those of nothing.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn messages_side_by_side(length: usize, messages: &[u8]) -> [Hash; 8] {
+    let mut state = [[0u64; 8]; 25];
+    for from in (0..=length).step_by(RATE_BYTES) {
+        for (lane, message) in messages.chunks_exact(length).enumerate() {
+            let mut block = [0; RATE_BYTES];
+            let part = &message[from..length.min(from + RATE_BYTES)];
+            block[..part.len()].copy_from_slice(part);
+            if part.len() < RATE_BYTES {
+                block[part.len()] = 0x01;
+                block[RATE_BYTES - 1] |= 0x80;
+            }
+            for (word, bytes) in state.iter_mut().zip(block.as_chunks::<8>().0) {
+                word[lane] ^= u64::from_le_bytes(*bytes);
+            }
+        }
+        permute(&mut state);
+    }
+    hashes_of(&state)
+}
+
+/// The first 32 bytes of every lane.
+#[cfg(target_arch = "x86_64")]
+fn hashes_of(state: &[[u64; 8]; 25]) -> [Hash; 8] {
+    let mut hashes = [[0; 32]; 8];
     for (lane, hash) in hashes.iter_mut().enumerate() {
         for (index, bytes) in hash.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             *bytes = state[index][lane].to_le_bytes();
         }
     }
+    hashes
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Pair, hash_pairs, hash_words};
+    use super::{Pair, hash_messages, hash_pairs, hash_words};
     use crate::hash::{Word, leaf_hash};
     use merkat_values::keccak::{keccak256, keccak256_pair};
 
@@ -162,6 +220,29 @@ mod tests {
             let expected: Vec<_> = words.iter().map(|word| leaf_hash(&[*word])).collect();
             assert_eq!(hashes, expected, "{count} words");
         }
+    }
+
+    #[test]
+    fn messages_of_every_length_equal_one_by_one() {
+        for length in [1, 97, 135, 136, 137, 192, 271, 272, 289, 545] {
+            for count in 0..18 {
+                let messages: Vec<u8> = (0..length * count)
+                    .map(|at| (at * 31 + at / 7) as u8)
+                    .collect();
+                let expected: Vec<_> = messages
+                    .chunks(length)
+                    .map(|message| keccak256(&[message]))
+                    .collect();
+                let hashes = hash_messages(length, &messages);
+                assert_eq!(hashes, expected, "{count} of {length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "messages of 5 bytes")]
+    fn a_cut_message_is_refused() {
+        hash_messages(5, &[0; 9]);
     }
 
     #[test]

@@ -21,10 +21,11 @@ mod node;
 mod positions;
 mod proof;
 mod recompute;
+mod run;
 mod tree;
 
 pub use account::{ACCOUNT_LEAF_WORDS, AccountProof, leaf_words};
-pub use committer::Committer;
+pub use committer::{Checkpoints, Committer};
 pub use dense::DenseTree;
 pub use hash::{
     Hash, Word, WordTooLarge, ZERO_HASH, leaf_hash, narrow, node_hash, state_root, widen,

@@ -30,13 +30,18 @@ pub fn positions_root(words: &[(u16, Word)]) -> Hash {
         );
     }
     let held = || words.iter().filter(|(_, word)| *word != [0; 31]);
-    let leaves: Vec<Word> = held().map(|(_, word)| *word).collect();
-    let mut hashes = vec![ZERO_HASH; leaves.len()];
-    hash_words(&leaves, &mut hashes);
-    let mut level: Vec<(u16, Hash)> = held()
-        .zip(&hashes)
-        .map(|((slot, _), hash)| (*slot, *hash))
-        .collect();
+    let places: Vec<u64> = held().map(|(slot, _)| u64::from(*slot)).collect();
+    let words: Vec<Word> = held().map(|(_, word)| *word).collect();
+    let root = positions_roots(&places, &words).first().copied();
+    root.map_or(ZERO_HASH, |(_, root)| root)
+}
+
+/// Roots of the positions of many accounts: words that are not zero, each at account x 1,024 + slot, ascending; accounts
+/// are numbered as the caller likes. Gives (account, root) for those that hold something.
+pub(crate) fn positions_roots(places: &[u64], words: &[Word]) -> Vec<(u64, Hash)> {
+    let mut hashes = vec![ZERO_HASH; words.len()];
+    hash_words(words, &mut hashes);
+    let mut level: Vec<(u64, Hash)> = places.iter().copied().zip(hashes.clone()).collect();
     let mut pairs: Vec<Pair> = Vec::with_capacity(level.len());
     for _ in 0..POSITIONS_DEPTH {
         pairs.clear();
@@ -50,7 +55,7 @@ pub fn positions_root(words: &[(u16, Word)]) -> Hash {
                 level[parents].0 = parent;
                 parents += 1;
             }
-            pairs[parents - 1][usize::from(place & 1)] = hash;
+            pairs[parents - 1][(place & 1) as usize] = hash;
         }
         level.truncate(parents);
         hash_pairs(&pairs, &mut hashes[..parents]);
@@ -58,5 +63,5 @@ pub fn positions_root(words: &[(u16, Word)]) -> Hash {
             node.1 = *hash;
         }
     }
-    level.first().map_or(ZERO_HASH, |(_, root)| *root)
+    level
 }

@@ -80,49 +80,125 @@ fn the_root_of_genesis_is_fixed() {
 
 const GENESIS_ROOT: &str = "54ed1ae38f36d16dc95b119bd75f38cbea49b62695752eebe76a2f7356dda822";
 
+/// A kind of step, two accounts, an amount.
+type Step = (u8, u32, u32, i64);
+
+/// Changes the world by one command and calls `after` behind each of its steps.
+fn play(
+    world: &mut World,
+    (kind, account, other, amount): Step,
+    after: &mut dyn FnMut(&mut State),
+) {
+    let mut apply = |world: &mut World, delta_ns, op: &MicroOp| {
+        let _ = world.apply(delta_ns, op);
+        after(&mut world.state);
+    };
+    let price = world.state.quote(1).map_or(100 * USD, |quote| quote.mark) / USD * USD;
+    let order = world.order(account, 0, price, amount * COIN);
+    match kind {
+        0 => {
+            let time_ns = world.time() + SECOND;
+            let vector = world.vector(time_ns, (amount + 80) * USD, 0, 0);
+            let epoch = world.epoch(vector);
+            apply(world, SECOND, &MicroOp::Epoch(epoch));
+        }
+        1 => apply(world, 0, &open_op(order)),
+        2 => {
+            let sell = world.order(other, 1, price, amount * COIN);
+            apply(world, 0, &open_op(order));
+            apply(world, 0, &open_op(sell));
+            let keys = order.key().zip(sell.key());
+            let (maker, taker) = keys.expect("keys");
+            let fill = world.fill_op(maker, taker, price, amount * COIN);
+            apply(world, 0, &MicroOp::Fill(fill));
+        }
+        3 => {
+            let hour = world.state.hour() as u32 - 200;
+            let mut renewal = order;
+            (renewal.renews_hour, renewal.renews_counter) = (hour, 1);
+            apply(world, 0, &open_op(renewal));
+        }
+        4 => {
+            let first = world.state.orders().hours().next().unwrap_or(0);
+            apply(world, HOUR, &MicroOp::DropHour(first));
+        }
+        _ => apply(world, 0, &world::floor_op(account, amount as u64)),
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec((0..6_u8, 1..5_u32, 1..5_u32, 1..90_i64), 1..60)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn the_root_follows_every_step(steps in prop::collection::vec((0..6_u8, 1..5_u32, 1..5_u32, 1..90_i64), 1..60)) {
+    fn the_root_follows_every_step(steps in steps()) {
         let mut world = World::priced();
         let mut committer = Committer::new();
         let mut before = [0; 32];
-        for (kind, account, other, amount) in steps {
-            let price = world.state.quote(1).map_or(100 * USD, |quote| quote.mark) / USD * USD;
-            let order = world.order(account, 0, price, amount * COIN);
-            match kind {
-                0 => drop(world.price(SECOND, (amount + 80) * USD, 0, 0)),
-                1 => drop(world.apply(0, &open_op(order))),
-                2 => {
-                    let sell = world.order(other, 1, price, amount * COIN);
-                    let _ = world.apply(0, &open_op(order));
-                    let _ = world.apply(0, &open_op(sell));
-                    let keys = order.key().zip(sell.key());
-                    let (maker, taker) = keys.expect("keys");
-                    let fill = world.fill_op(maker, taker, price, amount * COIN);
-                    let _ = world.apply(0, &MicroOp::Fill(fill));
-                }
-                3 => {
-                    let hour = world.state.hour() as u32 - 200;
-                    let mut renewal = order;
-                    (renewal.renews_hour, renewal.renews_counter) = (hour, 1);
-                    let _ = world.apply(0, &open_op(renewal));
-                }
-                4 => {
-                    let first = world.state.orders().hours().next().unwrap_or(0);
-                    let _ = world.apply(HOUR, &MicroOp::DropHour(first));
-                }
-                _ => drop(world.apply(0, &world::floor_op(account, amount as u64))),
-            }
-            let root = committer.root(&mut world.state);
-            prop_assert_eq!(root, naive(&world.state), "after a step of kind {}", kind);
-            prop_assert_ne!(root, before, "time, log number or cursor moved: so does the root");
-            before = root;
+        for step in steps {
+            play(&mut world, step, &mut |state| {
+                let root = committer.root(state);
+                assert_eq!(root, naive(state), "after a step of {step:?}");
+                assert_ne!(root, before, "time, log number or cursor moved: so does the root");
+                before = root;
+            });
         }
         let mut read = State::decode_alone(&world.state.encode()).expect("a snapshot");
         prop_assert_eq!(Committer::new().root(&mut read), before, "rebuilt from a snapshot");
     }
+
+    #[test]
+    fn checkpoints_of_a_run_are_the_roots_after_its_steps(steps in steps(), cut in 0..60_usize) {
+        let mut world = World::priced();
+        let mut committer = Committer::new();
+        let (first, second) = steps.split_at(cut.min(steps.len()));
+        for steps in [first, second] {
+            let mut run = committer.checkpoints(&mut world.state);
+            let mut expected = Vec::new();
+            for step in steps {
+                play(&mut world, *step, &mut |state| {
+                    expected.push(naive(state));
+                    run.step(state);
+                });
+            }
+            let roots = run.finish();
+            prop_assert_eq!(roots, expected, "steps {:?}", steps);
+            let root = committer.root(&mut world.state);
+            prop_assert_eq!(root, naive(&world.state), "the trees have followed");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_given_up_leaves_the_trees_up_to_date() {
+    let mut world = World::priced();
+    let mut committer = Committer::new();
+    let mut run = committer.checkpoints(&mut world.state);
+    play(&mut world, (2, 1, 2, 1), &mut |state| run.step(state));
+    drop(run);
+    assert_eq!(committer.root(&mut world.state), naive(&world.state));
+}
+
+#[test]
+fn a_long_run_is_computed_in_parts() {
+    let mut world = World::priced();
+    let mut twin = world.state.clone();
+    let (mut committer, mut single) = (Committer::new(), Committer::new());
+    let mut run = committer.checkpoints(&mut world.state);
+    let mut expected = Vec::new();
+    for amount in 1..=2_500 {
+        let item = world::deposit_item(0, world::owner(1), 1 + amount % 3, u128::from(amount));
+        let op = MicroOp::Inbox(item);
+        for state in [&mut world.state, &mut twin] {
+            merkat_settle::apply(state, &op, 1, 1).expect("a deposit");
+        }
+        run.step(&mut world.state);
+        expected.push(single.root(&mut twin));
+    }
+    assert_eq!(run.finish(), expected, "three parts, the last one short");
 }
 
 #[test]

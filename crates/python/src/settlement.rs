@@ -45,17 +45,18 @@ impl Settlement {
             .collect();
         let signers = recover_batch(&digests.concat());
         let mut rest = &signers[..];
-        let mut checkpoints = Vec::with_capacity(CHECKPOINT_BYTES * inputs.len());
+        let mut run = self.committer.checkpoints(&mut self.state);
         for (number, (input, digests)) in inputs.iter().zip(&digests).enumerate() {
             let (own, next) = rest.split_at(digests.len());
             rest = next;
             apply_signed(&mut self.state, input, own).map_err(|refusal| {
                 format!("input {number}: {refusal}; the inputs before it were applied")
             })?;
-            let root = self.committer.root(&mut self.state);
-            checkpoints.extend_from_slice(&root[..CHECKPOINT_BYTES]);
+            run.step(&mut self.state);
         }
-        Ok(checkpoints)
+        let roots = run.finish();
+        let checkpoints = roots.iter().map(|root| &root[..CHECKPOINT_BYTES]);
+        Ok(checkpoints.flatten().copied().collect())
     }
 }
 

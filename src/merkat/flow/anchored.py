@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from merkat import _core
 from merkat.flow.custody import Custody
 from merkat.flow.player import Player
+from merkat.flow.wallets import MS_NS, Wallets
+from merkat.sdk import commands
 from merkat.settlement.chain import EmbeddedChain
 from merkat.settlement.data import CALLDATA
 from merkat.settlement.rebuild import rebuild_from_chain
 from merkat.spec.settle.state import State
+
+WITHDRAWERS: Final = 5
+WITHDRAWN: Final = 1_000_000_000  # each, 1e-6 USD
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,14 @@ class Anchored:
     def good(self) -> bool:
         """Return whether the roots are equal, and everything withdrawn is paid out."""
         return self.anchored_root == self.rebuilt_root and self.withdrawn == self.claimed
+
+
+def withdraw_some(player: Player, wallets: Wallets) -> None:
+    """Have the first owners withdraw: recorded flows have none of their own to claim."""
+    for account in range(1, min(WITHDRAWERS, len(wallets)) + 1):
+        nonce = player.time_ns // MS_NS + 1
+        command = commands.withdraw(account, WITHDRAWN, nonce)
+        player.send(player.time_ns, command, wallets.secret(account))
 
 
 def close_out(custody: Custody, player: Player) -> int:

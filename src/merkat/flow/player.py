@@ -64,6 +64,7 @@ class Player:
         self.checker = ReceiptChecker(self.domain, sequencer.address)
         self._receipts = receipts
         self._chain = chain
+        self.time_ns = 0  # of the last command
         self._inbox_cursor = 0
         self._buffer: list[Command] = []
         # Of each buffered command its wallet's key; b"" where no wallet signs.
@@ -81,6 +82,7 @@ class Player:
         self._append(time_ns, command, secret)
 
     def _append(self, time_ns: int, command: bytes, secret: bytes = b"") -> None:
+        self.time_ns = time_ns
         self._buffer.append(Command(time_ns, command))
         self._secrets.append(secret)
         if len(self._buffer) >= BUFFER_COMMANDS_MAX:

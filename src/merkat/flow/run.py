@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from merkat.flow import evidence, kill
-from merkat.flow.anchored import Anchored, AnchorOptions, close_out, look_back
+from merkat.flow.anchored import Anchored, AnchorOptions, close_out, look_back, withdraw_some
 from merkat.flow.compare import SpecificationProcess, Verdict
 from merkat.flow.custody import Custody
 from merkat.flow.evidence import LiquidationLog
@@ -196,9 +196,11 @@ def _place(options: Options, stack: contextlib.ExitStack) -> Place:
 
 
 def _close_out(flow: Flow, custody: Custody, player: Player, seed: int, tell: Tell) -> None:
+    wallets = Wallets(seed, len(flow.scene().cash))
     if flow.story:
-        tell_custody(custody, player, Wallets(seed, len(flow.scene().cash)), tell)
+        tell_custody(custody, player, wallets, tell)
     else:
+        withdraw_some(player, wallets)
         close_out(custody, player)
 
 
