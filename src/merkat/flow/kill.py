@@ -88,10 +88,10 @@ def drill(folder: Path, copy: Path, seed: int) -> Drill:
     # The last line may be cut: what was not said whole was not said.
     said = [line for line in lines if line.endswith("\n")]
     reached = Reached(**json.loads(said[-1]))
-    return _recover(copy, seed, child.pid, reached)
+    return recover(copy, seed, child.pid, reached)
 
 
-def _recover(copy: Path, seed: int, child: int, reached: Reached) -> Drill:
+def recover(copy: Path, seed: int, child: int, reached: Reached) -> Drill:
     """Open what is left, compare it with what the child said, and go on for one batch."""
     domain = venue_file.read(copy / VENUE)
     with open_reading(copy / VENUE, domain) as reading:
