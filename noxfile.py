@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from tools import contracts
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "none"
@@ -52,3 +58,41 @@ def wheel(session: nox.Session) -> None:
     with session.chdir(folder):
         session.run(python, "-c", "import merkat._core, merkat.spec", external=True)
         session.run(f"{folder}/venv/bin/merkat", "--version", external=True)
+
+
+@nox.session(venv_backend="venv")
+def slither(session: nox.Session) -> None:
+    """Search the contracts for known weaknesses; each finding that stays is explained in place."""
+    _contract_tool(session, "slither")
+    environment = {"PATH": _path_with_forge(session), "FOUNDRY_PROFILE": "slither"}
+    paths = ("--filter-paths", "node_modules|test|script", "--foundry-out-directory", "out/slither")
+    with session.chdir("contracts"):
+        session.run("slither", ".", *paths, *session.posargs, env=environment)
+
+
+@nox.session(venv_backend="venv")
+def halmos(session: nox.Session) -> None:
+    """Prove the vault's properties for every input, and see the canaries refuted."""
+    _contract_tool(session, "halmos")
+    environment = {"PATH": _path_with_forge(session)}
+    bounds = ("--loop", "32", "--solver-timeout-assertion", "300000")
+    command = ("halmos", "--contract", "CustodyHalmos", *bounds)
+    canaries = ("pay_both", "changes_the_minimum", "pays_in")
+    with session.chdir("contracts"):
+        session.run(*command, "--function", "check_", *session.posargs, env=environment)
+        for canary in canaries:
+            arguments = ("--match-test", f"^canary_.*{canary}")
+            # 1: halmos has found a counterexample. Anything else means that it reaches nothing.
+            session.run(*command, *arguments, env=environment, success_codes=[1])
+
+
+def _contract_tool(session: nox.Session, name: str) -> None:
+    """Install a checker of contracts into the session's own environment, and forge for it."""
+    session.run("python", "tools/contracts.py", "install")
+    session.install("--require-hashes", "-r", f"requirements/{name}.txt")
+
+
+def _path_with_forge(session: nox.Session) -> str:
+    """Return a PATH on which the checkers find the session's programs and the native forge."""
+    forge = contracts.forge_path().parent
+    return os.pathsep.join([session.bin, str(forge), os.environ["PATH"]])

@@ -18,6 +18,8 @@ import {TokenId} from "./types/TokenId.sol";
 /// - The vault and the anchor are trusted: the one to hold the money of each deposit, the other to
 ///   close the inbox only when it freezes.
 /// - The item's bytes are in the event, not in storage: who rebuilds the queue needs the logs.
+// locked-ether: fees are burnt by staying here.
+// slither-disable-next-line locked-ether
 contract Inbox is IInbox, RoleGated {
     /// A word: inboxHash behind the item, cut to 26 bytes ‖ deadline of the item.
     type Entry is bytes32;
@@ -43,8 +45,11 @@ contract Inbox is IInbox, RoleGated {
     constructor(Roles roles_, address vault_, address anchor_, InboxParameters memory parameters)
         RoleGated(roles_)
     {
+        // Custody predicts both addresses and checks them after it has made the contracts.
+        // slither-disable-start missing-zero-check
         vault = vault_;
         anchor = anchor_;
+        // slither-disable-end missing-zero-check
         serviceDelayMs = parameters.serviceDelayMs;
         spacingMs = parameters.spacingMs;
         baseFeeWei = parameters.baseFeeWei;

@@ -29,6 +29,8 @@ import {SETTLEMENT_TOKEN, TokenId} from "./types/TokenId.sol";
 ///   they stay open.
 /// - Tokens sent here without `deposit`, and the ether of the fees, stay for good.
 /// - No role can move a token, stop a claim or replace this code.
+// locked-ether: fees are burnt by staying. unimplemented-functions: two public mappings are getters.
+// slither-disable-next-line locked-ether,unimplemented-functions
 contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -157,6 +159,8 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
+        // Exact on purpose: more than was sent is as odd as less.
+        // slither-disable-next-line incorrect-equality
         require(received == amount, TransferIsNotExact(received, amount));
     }
 }

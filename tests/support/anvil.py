@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,11 +29,17 @@ def running_anvil(chain_id: int, genesis_time_s: int, *options: str) -> Iterator
     timing = ("--chain-id", str(chain_id), "--timestamp", str(genesis_time_s))
     command = (str(ANVIL), "--port", "0", "--accounts", "1", *RULES, *timing, *options)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None, "stdout is a pipe"
+    # anvil logs each request: it would stand still as soon as the pipe is full.
+    drain = threading.Thread(target=deque, args=(process.stdout, 0), daemon=True)
     try:
-        assert process.stdout is not None, "stdout is a pipe"
         found = next(filter(None, map(LISTENING.search, process.stdout)), None)
         assert found is not None, "anvil ended without saying where it listens"
+        drain.start()
         yield f"http://127.0.0.1:{int(found[1])}"
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if drain.ident is not None:
+            drain.join()
+        process.stdout.close()

@@ -4,16 +4,8 @@ pragma solidity 0.8.37;
 /// How many inbox items are taken; also the number of the first item that is not.
 type InboxCursor is uint64;
 
-using {isBefore as <, isAfter as >, plusOne} for InboxCursor global;
+using {isBefore as <} for InboxCursor global;
 
 function isBefore(InboxCursor left, InboxCursor right) pure returns (bool) {
     return InboxCursor.unwrap(left) < InboxCursor.unwrap(right);
-}
-
-function isAfter(InboxCursor left, InboxCursor right) pure returns (bool) {
-    return InboxCursor.unwrap(left) > InboxCursor.unwrap(right);
-}
-
-function plusOne(InboxCursor cursor) pure returns (InboxCursor) {
-    return InboxCursor.wrap(InboxCursor.unwrap(cursor) + 1);
 }

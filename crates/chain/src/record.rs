@@ -214,6 +214,13 @@ impl ChainJournal {
                 return Err(invalid(format!("piece mark is {mark}, expected 0 or 1")));
             }
         }
+        if !whole.is_empty() {
+            let reason = "the last record has no end".to_owned();
+            return Err(ChainError::InvalidRecord {
+                log_number: recovery.log_number,
+                reason,
+            });
+        }
         let cut = recovery.torn_tail.as_ref().map(ToString::to_string);
         let (next, epoch, time_ns) = (recovery.log_number + 1, recovery.epoch, recovery.time_ns);
         Ok((

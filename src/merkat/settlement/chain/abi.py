@@ -18,7 +18,6 @@ from eth_abi.registry import BaseEquals, registry
 from merkat import _core
 from merkat.settlement.chain.interface import Log
 
-ARTIFACTS = "merkat.settlement.artifacts"
 SELECTOR_BYTES = 4
 
 Entry = Mapping[str, Any]
@@ -198,7 +197,8 @@ class Artifact:
 
 def load_artifact(name: str) -> Artifact:
     """Return the artifact of a contract; FileNotFoundError if the wheel ships none of that name."""
-    text = resources.files(ARTIFACTS).joinpath(f"{name}.json").read_text("utf-8")
+    folder = resources.files("merkat.settlement").joinpath("artifacts")
+    text = folder.joinpath(f"{name}.json").read_text("utf-8")
     content = json.loads(text)
     return Artifact(
         name, Abi(content["abi"]), bytes.fromhex(content["bytecode"].removeprefix("0x"))

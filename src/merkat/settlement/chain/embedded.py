@@ -56,6 +56,8 @@ class EmbeddedChain:
     genesis (chain id, time, accounts) belongs to the directory: another one is refused with
     JournalError, as damage is.
 
+    One thread at a time may use it.
+
     Its clock stands still until `set_time`, unless `clock` is given: then each block takes its
     time from there (never before the block before it).
     """

@@ -125,7 +125,7 @@ class RpcChain:
             gas_used=_number(found["gasUsed"]),
             contract_address=_bytes(made) if made and success else None,
             logs=tuple(_log(log) for log in found["logs"]),
-            revert_data=b"" if success else self._revert_data(transaction_hash),
+            revert_data=b"" if success else self._revert_data(found),
         )
 
     def transaction(self, transaction_hash: bytes) -> MinedTransaction | None:
@@ -243,14 +243,17 @@ class RpcChain:
             target = fields.get("to", "a new contract")
             raise CallRevertedError(f"call to {target}: {error.message}", data) from error
 
-    def _revert_data(self, transaction_hash: bytes) -> bytes:
-        sent = self._rpc.request("eth_getTransactionByHash", _hex(transaction_hash))
+    def _revert_data(self, receipt: dict[str, Any]) -> bytes:
+        sent = self._rpc.request("eth_getTransactionByHash", receipt["transactionHash"])
+        if sent is None:  # dropped by a reorganisation since its receipt was read
+            return b""
         fields = {"from": sent["from"], "data": sent["input"], "value": sent["value"]}
         fields["gas"] = sent["gas"]
         if sent.get("to"):
             fields["to"] = sent["to"]
         try:
-            self._call(fields, _number(sent["blockNumber"]) - 1)
+            # The receipt's block: anvil may still show the transaction itself as pending.
+            self._call(fields, _number(receipt["blockNumber"]) - 1)
         except CallRevertedError as error:
             return error.data
         return b""

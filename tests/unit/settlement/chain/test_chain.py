@@ -17,6 +17,7 @@ from merkat.settlement.chain import (
     advance,
     wait_for_receipt,
 )
+from merkat.settlement.chain.abi import load_artifact
 from tests.support.probe_contract import (
     BLOCK_HASH,
     EVALUATE,
@@ -275,3 +276,29 @@ def test_bytes_that_are_no_blob_are_refused(
     with pytest.raises(ValueError, match="invalid blob"):
         chain.send_transaction(Transaction(senders[0], contract, probe(STORE), blobs=(blob,)))
     assert chain.block_number() == newest
+
+
+def test_the_test_token_by_its_artifact(chain: DevelopmentChain, senders: list[bytes]) -> None:
+    token = load_artifact("TestToken")
+    made = sent(chain, Transaction(senders[0], None, token.creation_code("Dollar", "USD", 6)))
+    address = made.contract_address
+    assert address is not None
+    assert token.abi.result("decimals", chain.call(address, token.abi.call("decimals"))) == 6
+    sent(chain, Transaction(senders[0], address, token.abi.call("mint", senders[0], 100)))
+    transfer = sent(
+        chain, Transaction(senders[0], address, token.abi.call("transfer", senders[1], 60))
+    )
+    event = token.abi.event(transfer.logs[0])
+    assert event is not None
+    assert event.name == "Transfer"
+    assert list(event.fields.values()) == [senders[0], senders[1], 60]
+    again = token.abi.call("transfer", senders[1], 60)
+    failed = sent(chain, Transaction(senders[0], address, again))
+    assert not failed.success
+    error = token.abi.error(failed.revert_data)
+    assert error is not None
+    assert error.name == "ERC20InsufficientBalance"
+    assert list(error.fields.values()) == [senders[0], 40, 60]
+    with pytest.raises(CallRevertedError) as reverted:
+        chain.call(address, again, sender=senders[0])
+    assert reverted.value.data == failed.revert_data

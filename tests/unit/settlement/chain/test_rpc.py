@@ -217,6 +217,33 @@ def test_a_stuck_transaction_is_told_from_a_failed_one() -> None:
         chain.close()
 
 
+FAILED = {
+    "transactionHash": "0x" + "11" * 32,
+    "blockNumber": "0x9",
+    "blockHash": "0x" + "22" * 32,
+    "status": "0x0",
+    "gasUsed": "0x5208",
+    "logs": [],
+}
+PENDING = {"from": "0x" + "33" * 20, "to": None, "input": "0x", "value": "0x0", "gas": "0x1"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "data"), [({**PENDING, "blockNumber": None}, b"\x01"), (None, b"")]
+)
+def test_a_failed_transaction_that_the_node_shows_as_pending_or_dropped(
+    sent: object, data: bytes
+) -> None:
+    revert = AnswerError({"code": 3, "message": "execution reverted", "data": "0x01"})
+    answers = node(eth_getTransactionReceipt=FAILED, eth_getTransactionByHash=sent, eth_call=revert)
+    with endpoint(answers) as url:
+        chain = RpcChain(url)
+        receipt = chain.receipt(b"\x11" * 32)
+        assert receipt is not None
+        assert (receipt.success, receipt.revert_data) == (False, data)
+        chain.close()
+
+
 def test_a_node_without_blobs_has_none() -> None:
     missing = AnswerError({"code": -32601, "message": "method not found"})
     with endpoint(node(anvil_getBlobByHash=missing)) as url:
