@@ -212,20 +212,22 @@ impl Engine {
 
     /// Changes what is left of a counted order and its effective limit.
     pub(crate) fn change_order(&mut self, index: u32, remaining: i64, effective_price: i64) {
-        let before = self.term_of(index);
         let node = &mut self.orders.slab[index];
-        let change = i128::from(remaining) - i128::from(node.remaining);
-        node.remaining = remaining;
+        let left_before = std::mem::replace(&mut node.remaining, remaining);
         let node = *node;
-        self.orders.detail_mut(index).effective_price = effective_price;
-        let after = self.term_of(index);
+        let listing = node.book + 1;
+        let detail = self.orders.detail_mut(index);
+        let price_before = std::mem::replace(&mut detail.effective_price, effective_price);
         let version = self.versions[node.book as usize].version;
+        let quote = self.state.quote(listing).expect("invariant: it is listed");
+        let taker_fee = self.state.instruments()[node.book as usize].taker_fee;
+        let term = |left, limit| order_term(quote, taker_fee, node.side, left, limit);
         let sums = self.accounts[node.account as usize - 1]
-            .listing_mut(node.book + 1)
+            .listing_mut(listing)
             .expect("invariant: an order is counted in its listing");
-        sums.add(node.side, change);
+        sums.add(node.side, i128::from(remaining) - i128::from(left_before));
         if sums.terms_version == version {
-            sums.terms += after - before;
+            sums.terms += term(remaining, effective_price) - term(left_before, price_before);
         }
     }
 

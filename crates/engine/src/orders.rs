@@ -7,7 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use merkat_settle::order::{Order, OrderKey};
 use merkat_values::Signature;
 
-use crate::book::{NONE, Node, Slab};
+use crate::book::{Node, Slab};
 
 /// All of an order that matching does not read.
 #[derive(Clone, Debug)]
@@ -86,19 +86,17 @@ impl Orders {
 
     /// Stores an order that rests nowhere yet.
     pub fn insert(&mut self, node: Node, detail: Detail) -> u32 {
-        let replaced = self.by_key.insert(detail.key, NONE);
+        let index = self.slab.insert(node);
+        let replaced = self.by_key.insert(detail.key, index);
         assert!(
             replaced.is_none(),
             "invariant: O-15 refuses a key that rests"
         );
-        let key = detail.key;
-        let index = self.slab.insert(node);
         if index as usize == self.details.len() {
             self.details.push(detail);
         } else {
             self.details[index as usize] = detail;
         }
-        self.by_key.insert(key, index);
         index
     }
 

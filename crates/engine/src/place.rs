@@ -173,27 +173,31 @@ impl Engine {
         // Without common listings this is the number of them: an upper bound that nearly always suffices.
         let most = leaf.positions.len() + record.listings.len() + 1;
         let limit = usize::from(globals.position_limit);
-        if most <= limit.min(GROUPS_HELD_MAXIMUM) {
+        if most > limit {
+            let held = |listing: u32| leaf.position_in(listing).is_some();
+            let ordered = record.listings.iter().filter(|o| !held(o.listing));
+            let new = in_listing == 0 && !held(order.listing);
+            let count = leaf.positions.len() + ordered.count() + usize::from(new);
+            let few = count <= limit;
+            require(few, code::O17_TOO_MANY_POSITIONS, field::LISTING)?;
+        }
+        if most.min(self.state.groups().len()) <= GROUPS_HELD_MAXIMUM {
             return Ok(());
         }
-        let mut listings: Vec<u32> = leaf.positions.iter().map(|held| held.listing).collect();
-        listings.extend(record.listings.iter().map(|orders| orders.listing));
-        listings.push(order.listing);
-        listings.sort_unstable();
-        listings.dedup();
-        require(
-            listings.len() <= limit,
-            code::O17_TOO_MANY_POSITIONS,
-            field::LISTING,
-        )?;
-        let mut groups: Vec<u16> = listings
-            .iter()
-            .map(|listing| self.instrument(*listing).group)
-            .collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let few = groups.len() <= GROUPS_HELD_MAXIMUM;
-        require(few, code::O18_TOO_MANY_GROUPS, field::GROUP)
+        let mut groups = [0; GROUPS_HELD_MAXIMUM];
+        let mut count = 0;
+        let held = leaf.positions.iter().map(|held| held.listing);
+        let ordered = record.listings.iter().map(|orders| orders.listing);
+        for listing in held.chain(ordered).chain([order.listing]) {
+            let group = self.instrument(listing).group;
+            if !groups[..count].contains(&group) {
+                let few = count < GROUPS_HELD_MAXIMUM;
+                require(few, code::O18_TOO_MANY_GROUPS, field::GROUP)?;
+                groups[count] = group;
+                count += 1;
+            }
+        }
+        Ok(())
     }
 
     /// O-19: the limit within the band; that of a market order is moved into it.

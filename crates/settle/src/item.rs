@@ -123,6 +123,24 @@ impl SourcedItem {
     }
 }
 
+fn read_group(reader: &mut Reader<'_>) -> Result<Item, Short> {
+    let (group, threshold) = (reader.u16()?, reader.u8()?);
+    let mut nodes = [[0; 20]; NODES_MAXIMUM];
+    for node in &mut nodes {
+        *node = reader.array()?;
+    }
+    let mut parameters = [0; PARAMETERS];
+    for parameter in &mut parameters {
+        *parameter = reader.i64()?;
+    }
+    Ok(Item::Group {
+        group,
+        threshold,
+        nodes,
+        parameters,
+    })
+}
+
 fn read_item(kind: u8, reader: &mut Reader<'_>) -> Result<Item, Short> {
     Ok(match kind {
         1 => Item::Deposit {
@@ -131,23 +149,7 @@ fn read_item(kind: u8, reader: &mut Reader<'_>) -> Result<Item, Short> {
             account: reader.u32()?,
             amount: reader.u128()?,
         },
-        2 => {
-            let (group, threshold) = (reader.u16()?, reader.u8()?);
-            let mut nodes = [[0; 20]; NODES_MAXIMUM];
-            for node in &mut nodes {
-                *node = reader.array()?;
-            }
-            let mut parameters = [0; PARAMETERS];
-            for parameter in &mut parameters {
-                *parameter = reader.i64()?;
-            }
-            Item::Group {
-                group,
-                threshold,
-                nodes,
-                parameters,
-            }
-        }
+        2 => read_group(reader)?,
         3 => Item::List {
             kind: reader.u8()?,
             group: reader.u16()?,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from merkat.cli import _common
 
+if TYPE_CHECKING:
+    from merkat.bench.figure import Figure
+    from merkat.bench.settlement import Stated
+
 
 def command(
+    part: Literal["venue", "settlement"] = "venue",
+    /,
     *,
     short: bool = False,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -19,10 +26,13 @@ def command(
     Rates depend on the machine; the ratio of a figure to its control travels better. Goals are
     stated, they are no gates.
 
-    Example: merkat bench --json
+    Example: merkat bench settlement --json
 
     Parameters
     ----------
+    part
+        The venue (engine, journal, signatures, matching), or settlement (gas, roots, proofs,
+        rebuilding, bytes a fill).
     short
         Small samples: shows that everything runs, its rates mean little.
     json
@@ -31,19 +41,13 @@ def command(
 
     def body() -> int:
         from merkat.bench.figure import machine_facts
-        from merkat.bench.measure import FULL, SHORT, measure
 
         facts = machine_facts()
         figures = {}
-        for figure in measure(SHORT if short else FULL):
+        for figure in _figures(part, short):
             figures[figure.name] = figure.described()
             if not json:
-                goal = f"{figure.goal:,.0f}" if figure.goal else "-"
-                print(
-                    f"{figure.name:<14} {figure.rate:>14,.0f} {figure.unit:<34} goal {goal:>11}  "
-                    f"{figure.rate / figure.control_rate:>10,.4f} x {figure.control}",
-                    flush=True,
-                )
+                print(_line(figure), flush=True)
         if json:
             _common.print_json({"machine": facts, "short": short, "figures": figures})
         else:
@@ -51,3 +55,27 @@ def command(
         return _common.GOOD
 
     return _common.guarded(body)
+
+
+def _figures(part: str, short: bool) -> Iterator[Figure | Stated]:
+    if part == "settlement":
+        from merkat.bench import settlement
+
+        return settlement.measure(settlement.SHORT if short else settlement.FULL)
+    from merkat.bench import measure
+
+    return measure.measure(measure.SHORT if short else measure.FULL)
+
+
+def _line(figure: Figure | Stated) -> str:
+    from merkat.bench.figure import Figure
+
+    goal = f"{figure.goal:,.0f}" if figure.goal else "-"
+    if isinstance(figure, Figure):
+        control = f"{figure.rate / figure.control_rate:>10,.4f} x {figure.control}"
+        return (
+            f"{figure.name:<26} {figure.rate:>14,.0f} {figure.unit:<42} goal {goal:>11}  {control}"
+        )
+    return (
+        f"{figure.name:<26} {figure.value:>14,.1f} {figure.unit:<42} goal {goal:>11}  {figure.note}"
+    )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def command(
     *,
     chain: str,
-    pure: bool = False,
+    pure: Annotated[bool, Parameter(negative="")] = False,
+    compiled: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Rebuild the venue's state from chain data alone, with the specification, and compare roots.
@@ -36,6 +37,8 @@ def command(
         Folder of an embedded chain, or the URL of an endpoint (http://127.0.0.1:8545).
     pure
         Recover signers with the specification's own curve code too: slow, and nothing else runs.
+    compiled
+        Use the compiled settlement machine in the specification's place: faster, another reader.
     json
         Print one JSON object as the last line.
     """
@@ -43,10 +46,12 @@ def command(
     def body() -> int:
         from merkat.settlement.chain import ChainError
 
+        if pure and compiled:
+            raise _common.usage("--pure and --compiled exclude each other")
         try:
             opened = open_chain(chain)
             try:
-                return _rebuild(opened, pure, json)
+                return _check(opened, json) if compiled else _rebuild(opened, pure, json)
             finally:
                 opened.close()
         except ChainError as error:
@@ -98,12 +103,37 @@ def _rebuild(chain: Chain, pure: bool, as_json: bool) -> int:
         "anchor": _common.digest(found.contracts.addresses.anchor),
         "seconds": round(seconds, 3),
     }
+    _show(described, as_json)
+    return _common.GOOD if found.equal else _common.CHECK_SAID_NO
+
+
+def _check(chain: Chain, as_json: bool) -> int:
+    from merkat.settlement.decode import Divergence
+    from merkat.settlement.rebuild import check_compiled
+
+    start_s = time.perf_counter()
+    try:
+        found = check_compiled(chain)
+    except Divergence as difference:
+        raise _common.CommandError(_common.CHECK_SAID_NO, str(difference)) from difference
+    described = {
+        "anchored_root": _common.digest(found.anchored_root),
+        "rebuilt_root": _common.digest(found.rebuilt_root),
+        "equal": found.equal,
+        "batches": found.batches,
+        "micro_ops": found.micro_ops,
+        "seconds": round(time.perf_counter() - start_s, 3),
+    }
+    _show(described, as_json)
+    return _common.GOOD if found.equal else _common.CHECK_SAID_NO
+
+
+def _show(described: dict[str, object], as_json: bool) -> None:
     if as_json:
         _common.print_json(described)
-    else:
-        for name, value in described.items():
-            print(f"{name:<14} {value}")
-    return _common.GOOD if found.equal else _common.CHECK_SAID_NO
+        return
+    for name, value in described.items():
+        print(f"{name:<14} {value}")
 
 
 class _Progress:

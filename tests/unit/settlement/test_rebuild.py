@@ -11,7 +11,7 @@ import pytest
 from merkat.settlement.chain import ChainError, EmbeddedChain, Log, MinedTransaction
 from merkat.settlement.data import BLOB, CALLDATA
 from merkat.settlement.decode import Divergence
-from merkat.settlement.rebuild import rebuild_from_chain
+from merkat.settlement.rebuild import check_compiled, rebuild_from_chain
 from tests.support.anchored import SmallVenue
 
 
@@ -52,6 +52,13 @@ def test_the_folder_of_the_chain_is_enough(tmp_path: Path, mode: int) -> None:
     assert found.rebuilt_root == made.engine.state_root()
     assert (found.last_batch, found.rebuilder.micro_ops) == (3, 10)
     assert found.rebuilder.state.encode() == made.custody.machine.encode(), "leaf by leaf"
+
+
+def test_the_compiled_machine_reads_the_same(venue: SmallVenue) -> None:
+    found = check_compiled(venue.custody.chain)
+    assert found.equal
+    assert (found.batches, found.micro_ops) == (3, 10)
+    assert found.rebuilt_root == rebuild_from_chain(venue.custody.chain).rebuilt_root
 
 
 def test_changed_calldata_name_their_batch(venue: SmallVenue) -> None:
