@@ -268,6 +268,12 @@ def _renew_terms(corpus: Corpus, worlds: Worlds) -> None:
         s.floor(ALICE, second % 2**40)
         renewal = s.renewal(order, SIZE, nonce=first, counter=first % 2**40)
         s.send_renew(renewal, ALICE.wallet)
+    with corpus.venue("renew-floor-equal", "at the floor", worlds.open, "O-11 counter") as s:
+        first = s.nonce(ALICE.account)
+        order = s.place(ALICE, BUY, BID, SIZE)
+        s.floor(ALICE, first % 2**40)
+        renewal = s.renewal(order, SIZE, nonce=first, counter=first % 2**40)
+        s.send_renew(renewal, ALICE.wallet)
     with corpus.venue(
         "renew-same-key", "the key of a resting order", worlds.open, "O-15 counter"
     ) as s:

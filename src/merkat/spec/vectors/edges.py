@@ -51,6 +51,7 @@ def edge_cases(corpus: Corpus, worlds: Worlds) -> None:
     _halt(corpus, worlds.positions)
     _ruin(corpus, worlds.open)
     _last_hour(corpus, worlds.open)
+    _slices(corpus, worlds.open)
 
 
 def _long_ethers(s: Script, ethers: int, **parameters: int) -> None:
@@ -107,6 +108,8 @@ def _stop_equal(corpus: Corpus, world: World) -> None:
         s.epoch(1, 2_900 * USD)
 
     moment = moment_before(corpus, "at-stop", world, back, Stage, skip=1)
+    with corpus.venue("edge-stop", "E = stop is enough", world) as script:
+        back(script)
     with corpus.settlement("edge-stop-leaves", "E = stop is enough", moment.world) as inputs:
         inputs.op(moment.op, moment.time_delta_ns)
     _sold(corpus, moment, "stop-sells", 2_900 * USD, ETH, "Q-05 stage")
@@ -303,3 +306,23 @@ def _last_hour(corpus: Corpus, world: World) -> None:
         opened = OrderOpen(order, s.signed(order, ALICE.wallet))
         with corpus.settlement(f"edge-key-{early}", "2^20 hours", world, refuses) as inputs:
             inputs.op(opened, end_ns - HOUR_NS - world.time_ns)
+
+
+def _slices(corpus: Corpus, world: World) -> None:
+    """Slices that end exactly at stop, at nothing, and at the excess they began with."""
+    for name, share in (("share", 200_000_000), ("all", 10**9)):
+        with corpus.venue(f"edge-slice-stop-{name}", "E = stop ends it", world) as s:
+            s.withdraw(DAVE, 2_200 * USD)
+            _long_ethers(s, 20, stop_ratio=10**9, slice_share=share, **FREE)
+            s.place(CAROL, BUY, 2_875 * USD, 4 * ETH, listing=3)
+            s.place(ALICE, BUY, 2_875 * USD, 4 * ETH, listing=3)
+            s.epoch(1, 2_875 * USD)  # E = 2,300 = 5 % of 16 coins
+    with corpus.venue("edge-slice-nothing", "sold for exactly what is owed", world) as s:
+        _long_ethers(s, 35, **FREE)
+        s.place(ALICE, BUY, 2_800 * USD, 35 * ETH, listing=3)
+        s.epoch(1, 2_803 * USD)  # 105 USD over 35 coins: 3 USD each
+    with corpus.venue("edge-slice-excess", "sold 5 % below the mark", world) as s:
+        s.withdraw(DAVE, 2_584 * USD)
+        _long_ethers(s, 20, slippage_floor=50_000_000, **FREE)
+        s.place(CAROL, BUY, 2_736 * USD, 20 * ETH, listing=3)
+        s.epoch(1, 2_880 * USD)  # E = 2,016 = 0.7 MM
