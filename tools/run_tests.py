@@ -1,7 +1,8 @@
 """Runs every check and test of merkat in two lanes side by side and counts what the runners report.
 
 Lane A is Rust and the contracts, lane B is Python. A stage's output goes to a log under
-target/test-logs; the end of the log is shown when the stage fails. The closing lines are sums of the runners' own reports:
+target/test-logs; the end of the log is shown when the stage fails. The closing lines are sums of
+the runners' own reports:
 
     rust: 41 passed, 0 failed
     pytest: 57 passed, 0 failed

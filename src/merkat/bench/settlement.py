@@ -29,7 +29,6 @@ from merkat.sequencer.pipeline import Sequencer
 from merkat.settlement import committer
 from merkat.settlement.batch import CHECKPOINT_BYTES, FRAME_BYTES
 from merkat.settlement.batch import decode as decode_batch
-from merkat.settlement.chain.abi import ARTIFACTS
 from merkat.settlement.data import BLOB, CALLDATA, MODES
 from merkat.settlement.decode import Rebuilder
 from merkat.spec.codec import framed
@@ -110,7 +109,8 @@ def bytes_a_fill() -> Iterator[Stated]:
 def contract_sizes() -> Iterator[Stated]:
     """State the bytes of each contract's code."""
     for name in CONTRACTS:
-        text = resources.files(ARTIFACTS).joinpath(f"{name}.json").read_text("utf-8")
+        folder = resources.files("merkat.settlement").joinpath("artifacts")
+        text = folder.joinpath(f"{name}.json").read_text("utf-8")
         code = json.loads(text)["deployed_bytecode"].removeprefix("0x")
         yield Stated(f"code_{name.lower()}", "bytes", len(code) // 2, CONTRACT_BYTES_MAX)
 

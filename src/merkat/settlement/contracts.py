@@ -20,6 +20,7 @@ from merkat.settlement.chain.interface import (
     Log,
     Receipt,
     Transaction,
+    wait_for_receipt,
 )
 
 DAY_S: Final = 86_400
@@ -148,15 +149,13 @@ def send(
     value_wei: int = 0,
     blobs: Sequence[bytes] = (),
 ) -> Receipt:
-    """Send what must succeed. Raises ContractRefusedError, or ChainError while it is pending."""
+    """Send what must succeed and wait for its block.
+
+    Raises ContractRefusedError if it reverts; ChainUnavailableError if it is stuck.
+    """
     transaction = Transaction(sender, to, data, value_wei, TRANSACTION_GAS_MAX, tuple(blobs))
     name = chain.send_transaction(transaction)
-    receipt = chain.receipt(name)
-    if receipt is None:
-        raise ChainError(
-            f"transaction 0x{name.hex()} is in no block yet: mine one, or send it again with a "
-            "higher fee"
-        )
+    receipt = wait_for_receipt(chain, name)
     if not receipt.success:
         raise refusal(f"transaction 0x{name.hex()}", receipt.revert_data)
     return receipt

@@ -86,6 +86,21 @@ def test_a_transaction_changes_state_and_leaves_a_log(
     assert chain.logs(contract, block.number, block.number) == [log]
 
 
+def test_a_transaction_is_read_back_with_its_data(
+    chain: DevelopmentChain, senders: list[bytes], contract: bytes
+) -> None:
+    data = probe(STORE, SEVEN)
+    receipt = sent(chain, Transaction(senders[0], contract, data, gas=200_000))
+    found = chain.transaction(receipt.transaction_hash)
+    assert found is not None
+    assert (found.sender, found.to, found.data) == (senders[0], contract, data)
+    assert (found.hash, found.block_number) == (receipt.transaction_hash, receipt.block_number)
+    assert (found.value_wei, found.gas, found.blob_hashes) == (0, 200_000, ())
+    made = chain.logs(contract, 0, receipt.block_number)
+    assert chain.transaction(made[0].transaction_hash) == found
+    assert chain.transaction(bytes(32)) is None, "nobody sent a transaction of this hash"
+
+
 def test_gas_of_a_store_is_the_same_on_every_chain(
     chain: DevelopmentChain, senders: list[bytes], contract: bytes
 ) -> None:

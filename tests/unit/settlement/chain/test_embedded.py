@@ -248,3 +248,39 @@ def test_malformed_arguments_are_refused(senders: list[bytes]) -> None:
     chain.close()
     with pytest.raises(ValueError, match="closed"):
         chain.block_number()
+
+
+def test_a_directory_knows_its_genesis(senders: list[bytes], tmp_path: Path) -> None:
+    made = EmbeddedChain(tmp_path, chain_id=7, genesis_time_s=1_000, accounts={senders[0]: 10**18})
+    made.send_transaction(Transaction(senders[0], senders[1], value_wei=5))
+    head = made.block(made.block_number())
+    made.close()
+    again = EmbeddedChain.reopen(tmp_path, clock=lambda: 2_000)
+    assert again.chain_id == 7
+    assert again.block(again.block_number()) == head
+    again.mine()
+    newest = again.block(again.block_number())
+    assert newest is not None
+    assert newest.time_s == 2_000, "the clock is the caller's"
+    again.close()
+
+
+def test_a_directory_without_a_genesis_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ChainError, match="absent; expected the directory of a chain"):
+        EmbeddedChain.reopen(tmp_path)
+    (tmp_path / "genesis.json").write_text('{"chain_id": 1}', "utf-8")
+    with pytest.raises(ChainError, match="expected chain_id, time_s and accounts"):
+        EmbeddedChain.reopen(tmp_path)
+
+
+def test_what_a_block_holds_is_read_back(senders: list[bytes]) -> None:
+    chain = EmbeddedChain(accounts={senders[0]: 10**18, senders[1]: 1})
+    genesis = chain.entry(0)
+    assert genesis is not None
+    assert genesis[:21] == b"\x02" + senders[0]
+    assert len(genesis) == 2 * 53, "of the genesis all credits"
+    chain.mine()
+    assert chain.entry(1) == b"", "an empty block holds nothing"
+    chain.fund(senders[2], 9)
+    assert chain.entry(2) == b"\x02" + senders[2] + (9).to_bytes(32, "big")
+    assert chain.entry(3) is None, "above the newest block there is none"
