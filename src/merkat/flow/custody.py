@@ -42,6 +42,8 @@ FUND_ITEM: Final = 6
 USER: Final = 0
 ETHER_WEI: Final = 10**18
 TOKEN_AMPLE: Final = 1 << 120
+# An unlimited approval, which the token does not count down: it saves 2,900 gas a deposit.
+UNLIMITED: Final = 2**256 - 1
 # The genesis state is the same for every domain.
 _ANY_DOMAIN: Final = Domain(DEMO_CHAIN_ID, bytes(20), bytes(32))
 _NO_PREDECESSOR: Final = bytes(32)
@@ -152,7 +154,7 @@ class Custody:
         people, token = self.people, self.contracts.addresses.token
         self._send(people.treasurer, "TestToken", "mint", people.treasurer, TOKEN_AMPLE)
         vault = self.contracts.addresses.vault
-        self._send(people.treasurer, "TestToken", "approve", vault, TOKEN_AMPLE)
+        self._send(people.treasurer, "TestToken", "approve", vault, UNLIMITED)
         funds = sum(int.from_bytes(item[4:], "big") for item in rules if item[0] == FUND_ITEM)
         timelock = self.contracts.addresses.timelock
         self._send(people.treasurer, "TestToken", "mint", timelock, max(1, funds))
