@@ -42,6 +42,16 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def chain(session: nox.Session) -> None:
+    """Put the chain suites through many schedules of faults between merkat and anvil."""
+    session.run(PYTHON, "tools/contracts.py", "install", external=True)
+    environment = {"MERKAT_CHAIN_SCHEDULES": "300"}
+    suites = ("chain", "test_inbox.py", "test_custody.py", "test_on_chains.py")
+    paths = [f"tests/unit/settlement/{suite}" for suite in suites]
+    session.run(PYTHON, "-m", "pytest", *paths, *session.posargs, env=environment, external=True)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it alone into a clean environment, and start it from elsewhere."""
     folder = Path(session.create_tmp()).resolve()
