@@ -31,6 +31,7 @@ class FaultyRpc(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
         self.faults: deque[str] = deque()
+        self.lost_answers: deque[str] = deque()  # methods: the node is asked, its answer is cut
         self.edit_logs: Callable[[Logs], Logs] | None = None
         self.ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -60,7 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
         request = urllib.request.Request(self.server.target, body, kind)
         with urllib.request.urlopen(request, timeout=30) as response:
             answer = json.loads(response.read())
-        if json.loads(body)["method"] == "eth_getLogs" and self.server.edit_logs is not None:
+        method = json.loads(body)["method"]
+        if self.server.lost_answers and self.server.lost_answers[0] == method:
+            self.server.lost_answers.popleft()
+            self.close_connection = True
+            return
+        if method == "eth_getLogs" and self.server.edit_logs is not None:
             answer["result"] = self.server.edit_logs(answer["result"])
         if fault == "error":
             del answer["result"]

@@ -40,6 +40,7 @@ class Poster:
 
     def _recover(self) -> None:
         """Take up the batches that are posted and not final."""
+        self._waiting.clear()
         last_final = self.contracts.read("Anchor", "lastFinal")
         for index in range(last_final + 1, self.last_batch() + 1):
             posted_s = self.contracts.read("Anchor", "batch", index)[4] // 1_000_000_000
@@ -54,11 +55,13 @@ class Poster:
         """Post the next batch. One that the chain has already is not posted again: None.
 
         Raises ContractRefusedError with the Anchor's reason; ChainError while the transaction is in
-        no block: call again, it is looked up first.
+        no block: call again. If it was mined by then, the batch is taken up; if it still waits,
+        it is sent a second time and the Anchor takes one of the two.
         """
         header = sealed.header
         if header.index <= self.last_batch():
             self._check_posted(sealed)
+            self._recover()
             return None
         argument = (
             header.index,

@@ -101,7 +101,14 @@ class RpcChain:
             try:
                 self._rpc.request("eth_sendRawTransaction", _hex(raw))
             except RpcError as error:
-                if not any(words in error.message.lower() for words in _ALREADY_SENT_WORDS):
+                message = error.message.lower()
+                known = any(words in message for words in _ALREADY_SENT_WORDS)
+                if "nonce too low" in message:
+                    # A request is sent again when its answer was lost; the node then refuses the
+                    # nonce of a transaction that it has taken.
+                    found = self._rpc.request("eth_getTransactionByHash", _hex(transaction_hash))
+                    known = found is not None
+                if not known:
                     raise TransactionRefusedError(str(error)) from error
         return transaction_hash
 

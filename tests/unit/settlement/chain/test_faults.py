@@ -120,6 +120,19 @@ def test_a_stuck_transaction_is_a_timeout_and_late_no_failure(
     assert wait_for_receipt(chain, sent).success, "mined late"
 
 
+def test_a_transaction_whose_answer_was_lost_is_sent_once(
+    proxy: FaultyRpc, chain: RpcChain
+) -> None:
+    """The node has taken it and cut the answer; sent again, its nonce is refused."""
+    receiver = b"\x98" * 20
+    chain.send_transaction(Transaction(OWNER, receiver, value_wei=1, gas=50_000))
+    proxy.lost_answers.append("eth_sendRawTransaction")
+    sent = chain.send_transaction(Transaction(OWNER, receiver, value_wei=1, gas=50_000))
+    assert wait_for_receipt(chain, sent).success, "the transaction was taken"
+    assert not proxy.lost_answers, "no answer was lost: the case shows nothing"
+    assert chain.balance(receiver) == 2, "taken twice, or not at all"
+
+
 def test_a_reorganisation_is_told_by_its_depth(chain: RpcChain, contracts: Contracts) -> None:
     watcher = InboxWatcher(contracts, confirmations=2)
     deposit(contracts, 2_000_000)
