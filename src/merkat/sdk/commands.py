@@ -19,13 +19,26 @@ CANCEL: Final = 4
 FLOOR: Final = 5
 WITHDRAW: Final = 6
 TRANSFER: Final = 7
+MARGIN_MODE: Final = 8
 EPOCH: Final = 16
 HEARTBEAT: Final = 17
+ACTIVATE: Final = 18
 TICK: Final = 24
 INBOX: Final = 32
 
 BUY: Final = 0
 SELL: Final = 1
+
+# Margin modes of an account.
+STANDARD: Final = 0
+PORTFOLIO: Final = 1
+
+# Kinds of a listing.
+KIND_PERPETUAL: Final = 1
+KIND_FUTURE: Final = 2
+KIND_CALL: Final = 3
+KIND_PUT: Final = 4
+KIND_SPOT: Final = 5
 
 # Flags of an order.
 GOOD_TILL: Final = 0
@@ -37,6 +50,7 @@ SIGNATURE_BYTES: Final = 65
 NO_SIGNATURE: Final = bytes(SIGNATURE_BYTES)
 VECTOR_BYTES: Final = 74
 NO_VECTOR: Final = bytes(31)
+NO_ROWS: Final = bytes(31)  # the row root of a group without rows, and of a vector that is held
 NODES_MAX: Final = 8
 HOUR_NS: Final = 3_600_000_000_000
 COUNTER_MASK: Final = (1 << 40) - 1
@@ -48,11 +62,15 @@ _CANCEL: Final = Struct(">BBIIBIQ65s")
 _FLOOR: Final = Struct(">BBIBIQ65s")
 _WITHDRAW: Final = Struct(">BBIB16sQ65s")
 _TRANSFER: Final = Struct(">BBII16sQ65s")
+_MARGIN_MODE: Final = Struct(">BBIBQ65s")
+_ACTIVATE: Final = Struct(">BBHQ31s")
 _VECTOR: Final = Struct(">BHQQ31sqqq")
 _HEARTBEAT: Final = Struct(">HQQ31s")
 _INBOX: Final = Struct(">BBQ")
 _GROUP: Final = Struct(">H B 160s 21q")
 _LIST: Final = Struct(">BHBqqqq")
+_LIST_DATED: Final = Struct(">BHBqqqqqqqqQB")
+_DELIVER: Final = Struct(">HQq")
 _INSTRUMENT: Final = Struct(">IBqq")
 _VENUE: Final = Struct(">HIIQ")
 
@@ -155,6 +173,11 @@ def transfer(account: int, to_account: int, amount: int, nonce: int) -> bytes:
     )
 
 
+def margin_mode(account: int, mode: int, nonce: int) -> bytes:
+    """Return the command that moves an account to standard (0) or portfolio (1) margin."""
+    return _MARGIN_MODE.pack(VERSION, MARGIN_MODE, account, mode, nonce, NO_SIGNATURE)
+
+
 def vector(
     group: int,
     number: int,
@@ -164,7 +187,10 @@ def vector(
     basis: int = 0,
     premium: int = 0,
 ) -> bytes:
-    """Return an oracle vector, 74 bytes; `previous` is the hash (31 bytes) of the one before."""
+    """Return a vector of version 1, 74 bytes; `previous` is the hash (31 bytes) of the one before.
+
+    Version 2 is `merkat.sdk.surfaces.Surface`.
+    """
     if len(previous) != len(NO_VECTOR):
         raise ValueError(f"previous: expected a vector hash of 31 bytes, got {len(previous)}")
     return _VECTOR.pack(VERSION, group, number, time_ns, previous, index, basis, premium)
@@ -188,8 +214,18 @@ def signatures(signed: list[tuple[int, bytes]]) -> bytes:
 
 
 def epoch(vector_bytes: bytes, signatures_part: bytes) -> bytes:
-    """Return the command that brings a signed vector."""
+    """Return the command that brings a signed vector, of either version."""
     return bytes([VERSION, EPOCH]) + vector_bytes + signatures_part
+
+
+def activate(group_number: int, number: int, row_root: bytes) -> bytes:
+    """Return the sequencer's command that takes up the pending vector of a group.
+
+    `row_root` (31 bytes) is that of the rows the vector makes, NO_ROWS when it will be held.
+    """
+    if len(row_root) != len(NO_ROWS):
+        raise ValueError(f"row_root: expected 31 bytes, got {len(row_root)}")
+    return _ACTIVATE.pack(VERSION, ACTIVATE, group_number, number, row_root)
 
 
 def heartbeat(body: bytes, signatures_part: bytes) -> bytes:
@@ -268,6 +304,63 @@ def list_perpetual(
     return b"\x03\x01" + _LIST.pack(
         1, group_number, size_decimals, lot, tick_price, maker_fee, taker_fee
     )
+
+
+def list_dated(
+    kind: int,
+    group_number: int,
+    size_decimals: int,
+    lot: int,
+    tick_price: int,
+    *,
+    maker_fee: int,
+    taker_fee: int,
+    delivery_fee: int = 0,
+    coarse_tick: int | None = None,
+    coarse_from: int = 0,
+    strike: int = 0,
+    expiry_ns: int = 0,
+    token: int = 0,
+) -> bytes:
+    """Return the timelock's item that lists a future, a call, a put or a spot market.
+
+    Args:
+        kind: KIND_FUTURE, KIND_CALL, KIND_PUT or KIND_SPOT.
+        tick_price, coarse_tick: 1e-6 USD; the coarse tick holds from coarse_from (1e-6 USD) on
+            and is the tick itself when it is not given.
+        maker_fee, taker_fee, delivery_fee: 1e-9.
+        strike: 1e-6 USD, of options.
+        expiry_ns: of futures and options.
+        token: 1 to 3, of spot.
+    """
+    return b"\x0a\x01" + _LIST_DATED.pack(
+        kind,
+        group_number,
+        size_decimals,
+        lot,
+        tick_price,
+        tick_price if coarse_tick is None else coarse_tick,
+        coarse_from,
+        maker_fee,
+        taker_fee,
+        delivery_fee,
+        strike,
+        expiry_ns,
+        token,
+    )
+
+
+def risk(group_number: int, risk_set: bytes) -> bytes:
+    """Return the timelock's item that gives a group a risk set (`RiskSet.encode()`)."""
+    return b"\x09\x01" + group_number.to_bytes(2, "big") + risk_set
+
+
+def deliver(group_number: int, expiry_ns: int, price: int) -> bytes:
+    """Return the timelock's item that names a delivery price (1e-6 USD) by hand.
+
+    For an expiry whose half hour had too few samples.
+    """
+    return b"\x0b\x01" + _DELIVER.pack(group_number, expiry_ns, price)
 
 
 def instrument(listing: int, state: int, maker_fee: int, taker_fee: int) -> bytes:
