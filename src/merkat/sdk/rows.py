@@ -109,11 +109,9 @@ def _record(reader: _Reader) -> RiskRecord:
         return RiskRecord(group, newest, None, None, ())
     standing = RiskSet.decode(of_rows)
     layout = Struct(f">{len(standing.scenarios)}q")
-    rows = tuple(
-        Row(
-            *_ROW_HEAD.unpack(reader.raw(_ROW_HEAD.size)),
-            layout.unpack(reader.raw(layout.size)),
-        )
+    heads_and_entries = (
+        (*_ROW_HEAD.unpack(reader.raw(_ROW_HEAD.size)), layout.unpack(reader.raw(layout.size)))
         for _ in range(count)
     )
+    rows = tuple(Row(*one) for one in heads_and_entries)
     return RiskRecord(group, newest, standing, Surface.decode(vector), rows)
