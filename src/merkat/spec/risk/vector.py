@@ -64,13 +64,13 @@ class SurfaceVector(Record):
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take one vector off the reader; MalformedError when it is none."""
-        head: list[Any] = [wire.read(reader) for _, wire in layout(cls)]
-        if head[0] != SURFACE_VECTOR_VERSION:
-            raise MalformedError(f"version {head[0]}, expected {SURFACE_VECTOR_VERSION}")
+        head: dict[str, Any] = {name: wire.read(reader) for name, wire in layout(cls)}
+        if head["version"] != SURFACE_VECTOR_VERSION:
+            raise MalformedError(f"version {head['version']}, expected {SURFACE_VECTOR_VERSION}")
         count = reader.u8()
         if count > EXPIRIES_MAX:
             raise MalformedError(f"{count} expiries, at most {EXPIRIES_MAX} are expected")
-        return cls(*head, expiries=tuple(ExpiryQuote.read(reader) for _ in range(count)))
+        return cls(**head, expiries=tuple(ExpiryQuote.read(reader) for _ in range(count)))
 
     @cached_property
     def hash(self) -> bytes:
