@@ -111,3 +111,21 @@ pub fn sqrt(x: u128) -> u128 {
         root = next;
     }
 }
+
+/// A magnitude of up to 256 bits: upper 128, lower 128.
+pub type Wide = (u128, u128);
+
+/// floor(a b / 2^64), however large.
+pub fn mul_wide(a: u128, b: u128) -> Wide {
+    let ((a_high, a_low), (b_high, b_low)) = (halves(a), halves(b));
+    let top = wide(a_high, b_high);
+    let sum = add_wide((top >> 64, top << 64), wide(a_high, b_low));
+    let sum = add_wide(sum, wide(a_low, b_high));
+    add_wide(sum, wide(a_low, b_low) >> 64)
+}
+
+/// The sum; it stays below 2^256.
+pub fn add_wide(a: Wide, b: u128) -> Wide {
+    let (low, carry) = a.1.overflowing_add(b);
+    (a.0 + u128::from(carry), low)
+}

@@ -13,7 +13,7 @@ fn magnitudes(least: i128, most: i128) -> impl Strategy<Value = i128> {
     let bits = 127 - least.leading_zeros()..=127 - most.leading_zeros();
     let spread = (bits, any::<u128>()).prop_map(move |(bit, noise)| {
         let base = 1_u128 << bit;
-        ((base | noise % base) as i128).clamp(least, most)
+        ((base | (noise % base)) as i128).clamp(least, most)
     });
     prop_oneof![1 => Just(least), 1 => Just(most), 18 => spread]
 }
@@ -47,7 +47,7 @@ fn inputs() -> impl Strategy<Value = (i128, i128, i128, i128)> {
             let deviation = q64::mul(vol, q64::sqrt(years)).min(4 * q64::ONE);
             let log = (deviation * thousandths / 1_000).clamp(-20 * q64::ONE, 20 * q64::ONE);
             let factor = q64::exp(log).expect("at most 20") as i128;
-            let strike = BigInt::from(forward) * factor >> 64;
+            let strike = (BigInt::from(forward) * factor) >> 64_u32;
             let strike = i128::try_from(strike).unwrap_or(i128::MAX);
             (
                 forward,

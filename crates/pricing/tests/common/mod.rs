@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+pub mod chain;
 pub mod plain;
 
 /// The folder of test data: MERKAT_DATA, else `shared/data` beside the project. `None`, with the reason printed, if it
