@@ -62,7 +62,7 @@ def test_many_cases_share_a_market(tmp_path: Path, document: dict[str, Any]) -> 
     assert cases[1].portfolio.positions[0].size == 10**8
 
 
-BREAKS = [
+BREAKS: list[tuple[tuple[Any, ...], object, str]] = [
     (("market",), None, "market is missing"),
     (("market", "time"), "yesterday", "market.time"),
     (("market", "time"), "2026-02-05T21:29:37", "UTC"),
