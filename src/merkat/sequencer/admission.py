@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from merkat import _core
 from merkat.sdk import commands
 from merkat.sdk.keys import Domain
+from merkat.sdk.surfaces import vector_bytes_at
 
 ITEM_BYTES_MAX: Final = 1_024
 ITEM_BYTES_MIN: Final = 2
@@ -26,12 +27,14 @@ EXACT_BYTES: Final = {
     commands.FLOOR: 84,
     commands.WITHDRAW: 96,
     commands.TRANSFER: 99,
+    commands.MARGIN_MODE: 80,
+    commands.ACTIVATE: 43,
     commands.TICK: 2,
 }
-# Where the signatures part begins in the oracle's commands.
-_SIGNATURES_AT: Final = {commands.EPOCH: 76, commands.HEARTBEAT: 51}
+HEAD_BYTES: Final = 2
+_HEARTBEAT_BYTES: Final = 49
 INBOX_HEAD_BYTES: Final = 10
-SIGNED_KINDS: Final = frozenset(range(commands.PLACE, commands.TRANSFER + 1))
+SIGNED_KINDS: Final = frozenset(range(commands.PLACE, commands.MARGIN_MODE + 1))
 
 # How `recover_signers` shows a lone signature that no key made: one signer, the zero address.
 _ONE_INVALID: Final = b"\x01" + bytes(20)
@@ -59,15 +62,25 @@ def malformed(command: bytes) -> str | None:
     exact = EXACT_BYTES.get(kind)
     if exact is not None:
         return None if length == exact else "malformed_command"
-    signatures_at = _SIGNATURES_AT.get(kind)
-    if signatures_at is not None:
-        count = command[signatures_at] if length > signatures_at else -1
-        fits = length == signatures_at + 1 + _SIGNATURE_AND_NODE * count
-        return None if 0 <= count <= commands.NODES_MAX and fits else "malformed_command"
+    if kind in (commands.EPOCH, commands.HEARTBEAT):
+        return None if _has_signatures(command) else "malformed_command"
     if kind == commands.INBOX:
         item_bytes = length - INBOX_HEAD_BYTES
         return None if ITEM_BYTES_MIN <= item_bytes <= ITEM_BYTES_MAX else "item_size"
     return "malformed_command"
+
+
+def _has_signatures(command: bytes) -> bool:
+    """Return whether a vector of either version, or a heartbeat, ends in its signatures part."""
+    signatures_at = HEAD_BYTES + _HEARTBEAT_BYTES
+    if command[1] == commands.EPOCH:
+        try:
+            signatures_at = HEAD_BYTES + vector_bytes_at(command, HEAD_BYTES)
+        except ValueError:
+            return False
+    count = command[signatures_at] if len(command) > signatures_at else -1
+    fits = len(command) == signatures_at + 1 + _SIGNATURE_AND_NODE * count
+    return 0 <= count <= commands.NODES_MAX and fits
 
 
 def frame(first_log_number: int, accepted: Sequence[Command]) -> bytes:

@@ -7,6 +7,9 @@
 The engine runs ahead of the disk, nothing leaves before it: outputs and receipts of a batch are
 handed out by `release` once the journal says that its last record is durable. At most
 PENDING_BATCHES_MAX batches wait there; then `release` must be called, which waits for the oldest.
+
+A vector of version 2 is taken up in two commands: `submit` it, later submit what `activations`
+gives. Its rows are built beside (row_builder).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from merkat import _core
 from merkat.sdk.keys import Domain
 from merkat.sequencer import venue_file
 from merkat.sequencer.admission import Command, Refusal, admit
+from merkat.sequencer.row_builder import RowBuilder
 
 BATCH_COMMANDS_MAX: Final = 4_096
 # The journal keeps a batch within half a segment: so many bytes of one for each command are enough.
@@ -92,6 +96,9 @@ class Sequencer:
         self._next_snapshot = self._snapshot_after(engine.log_number)
         self._log_number = engine.log_number
         self._time_ns = engine.time_ns
+        self._rows = RowBuilder(engine)
+        if hasattr(engine, "pending_vectors"):
+            self._rows.look()
 
     @classmethod
     def create(
@@ -161,8 +168,31 @@ class Sequencer:
             self._log_number += count
             self._pending.append(Pending(first, count, admitted.batch, outputs, hashes))
             assert self.engine.log_number == self._log_number, "engine and journal number alike"
+            self._rows.applied([command for _, command in admitted.commands])
         self.pipeline_s += time.perf_counter() - start_s
         return admitted.refusals
+
+    def activations(self, wait: bool = False) -> list[bytes]:
+        """Return an `activate` command for each pending vector whose rows are built.
+
+        Submit them before any other command that is about their groups. One that the engine refuses
+        because its rows no longer fit is built again, and comes again.
+
+        Args:
+            wait: wait for the rows of every pending vector, so that a run can be repeated.
+
+        Raises:
+            RowsError: rows cannot be built.
+        """
+        start_s = time.perf_counter()
+        ready = self._rows.take(wait)
+        self.pipeline_s += time.perf_counter() - start_s
+        return ready
+
+    @property
+    def building(self) -> tuple[int, ...]:
+        """Return the groups with a vector whose `activate` has not been handed out."""
+        return self._rows.building
 
     def must_release(self) -> bool:
         """Return whether the bounded queue of unreleased batches is full."""
@@ -225,7 +255,8 @@ class Sequencer:
         return Digests(self._log_number, self.engine.state_root(), self.engine.venue_digest())
 
     def close(self) -> None:
-        """Make everything durable and close the journal."""
+        """Make everything durable, close the journal and end the workers."""
+        self._rows.close()
         if self._log_number:
             self.journal.wait_durable(self._log_number)
         self.journal.close()

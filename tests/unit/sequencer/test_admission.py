@@ -7,10 +7,18 @@ import pytest
 from merkat import _core
 from merkat.sdk import commands
 from merkat.sdk.keys import CURVE_ORDER, Domain, demo_domain, derive_secret
+from merkat.sdk.surfaces import ExpiryQuote, Surface
 from merkat.sequencer.admission import Command, Refusal, admit, malformed
 
 DOMAIN = demo_domain(1, "admission")
 SECRET = derive_secret(1, "owner")
+MALFORMED = "malformed_command"
+NO_SIGNATURES = commands.signatures([])
+VECTOR = commands.vector(0, 1, 2, bytes(31), 5)
+QUOTE = ExpiryQuote(10**18, 5, 1, 1, 0, 0, 1)
+SURFACE = Surface(
+    group=0, number=1, time_ns=2, index=5, vol=10**9, vol_mean=10**9, expiries=(QUOTE, QUOTE)
+).encode()
 ADDRESS = _core.address_of(SECRET)
 
 
@@ -46,18 +54,27 @@ def test_a_good_command_is_numbered_and_its_signer_recovered() -> None:
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        (b"", "malformed_command"),
-        (b"\x01", "malformed_command"),
-        (b"\x02\x18", "malformed_command"),
-        (b"\x01\xff", "malformed_command"),
-        (commands.tick() + b"\x00", "malformed_command"),
-        (signed()[:-1], "malformed_command"),
-        (signed() + b"\x00", "malformed_command"),
+        (b"", MALFORMED),
+        (b"\x01", MALFORMED),
+        (b"\x02\x18", MALFORMED),
+        (b"\x01\xff", MALFORMED),
+        (commands.tick() + b"\x00", MALFORMED),
+        (signed()[:-1], MALFORMED),
+        (signed() + b"\x00", MALFORMED),
         (commands.inbox(0, b"\x01"), "item_size"),
         (commands.inbox(0, bytes(1_025)), "item_size"),
-        (commands.epoch(bytes(74), b"\x02" + bytes(66)), "malformed_command"),
-        (commands.epoch(bytes(74), b"\x09" + bytes(66 * 9)), "malformed_command"),
-        (commands.heartbeat(bytes(49), b""), "malformed_command"),
+        (commands.epoch(VECTOR, b"\x02" + bytes(66)), MALFORMED),
+        (commands.epoch(VECTOR, b"\x09" + bytes(66 * 9)), MALFORMED),
+        (commands.epoch(bytes(74), NO_SIGNATURES), MALFORMED),
+        (commands.epoch(b"\x03" + bytes(73), NO_SIGNATURES), MALFORMED),
+        (commands.epoch(SURFACE, b""), MALFORMED),
+        (commands.epoch(SURFACE[:-1], NO_SIGNATURES), MALFORMED),
+        (commands.epoch(SURFACE, b"\x01" + bytes(65)), MALFORMED),
+        (commands.epoch(b"\x02" + bytes(105) + b"\x11" + bytes(56 * 17), NO_SIGNATURES), MALFORMED),
+        (b"\x01\x10", MALFORMED),
+        (commands.margin_mode(1, 1, 1)[:-1], MALFORMED),
+        (commands.activate(0, 1, bytes(31)) + b"\0", MALFORMED),
+        (commands.heartbeat(bytes(49), b""), MALFORMED),
     ],
 )
 def test_what_can_be_no_command_is_refused(command: bytes, reason: str) -> None:
@@ -65,6 +82,21 @@ def test_what_can_be_no_command_is_refused(command: bytes, reason: str) -> None:
     admitted = admit(DOMAIN, 1, [Command(5, command)])
     assert (admitted.commands, admitted.batch) == ([], b"")
     assert admitted.refusals == [Refusal(0, reason)]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        commands.epoch(VECTOR, NO_SIGNATURES),
+        commands.epoch(SURFACE, NO_SIGNATURES),
+        commands.epoch(SURFACE, commands.signatures([(0, bytes(65))] * 8)),
+        commands.heartbeat(bytes(49), NO_SIGNATURES),
+        commands.activate(0, 1, bytes(31)),
+        commands.margin_mode(1, 1, 1),
+    ],
+)
+def test_what_can_be_a_command_is_not_refused(command: bytes) -> None:
+    assert malformed(command) is None
 
 
 @pytest.mark.parametrize("name", ["r zero", "s zero", "high s", "v unknown", "r of no point"])

@@ -1,0 +1,196 @@
+"""Rows beside the machine: a worker builds them while commands go on, `activate` takes them up.
+
+    epoch (version 2) ──► engine: pending vector ──► row_job ──► worker: build ──► offer_rows
+                                                                                       │
+                          log ◄── activate with the row root ◄─────────── take ◄───────┘
+
+One job a group: a newer vector replaces an older one, whose rows are thrown away. The state has the
+pending vectors, so after a restart the same jobs begin again. Replay needs no worker: the engine
+builds by itself what it is not offered, to the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as finished
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from merkat.sdk import commands
+from merkat.sdk.surfaces import VERSION as SURFACE_VERSION
+
+WORKERS: Final = 2
+# So often the engine may refuse an `activate` whose rows no longer fit its state (A-02): what comes
+# between, such as a listing, can do that once or twice, but not for ever.
+ATTEMPTS_MAX: Final = 5
+
+
+_VECTOR_NAME_END: Final = 12  # of an `activate`: group and number stand before it
+
+
+class Rows(Protocol):
+    """The rows that a vector makes."""
+
+    @property
+    def root(self) -> bytes:
+        """Return the row root, 31 bytes; zeros when the vector will be held."""
+
+
+class RowJob(Protocol):
+    """A copy of what building rows needs."""
+
+    def build(self) -> Rows:
+        """Build the rows, once. Raises ValueError where the vector's rows are refused."""
+
+
+class RowEngine(Protocol):
+    """What the builder needs of `_core.Engine`."""
+
+    def pending_vectors(self) -> list[tuple[int, int]]:
+        """Return (group, number) of each pending vector, ascending."""
+
+    def row_job(self, group: int) -> RowJob:
+        """Return what building the rows of the group's pending vector needs, as it stands now."""
+
+    def offer_rows(self, rows: Rows) -> None:
+        """Keep rows for the `activate` of their vector."""
+
+
+class RowsError(RuntimeError):
+    """Rows cannot be built, or the engine does not take them: the venue must not go on so."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """The rows of one vector: being built, or (`told`) their `activate` was handed out."""
+
+    number: int
+    future: Future[Rows]
+    attempts: int
+    told: bool = False
+
+
+class RowBuilder:
+    """Builds the rows of pending vectors. Every call comes from the thread of the engine."""
+
+    def __init__(self, engine: RowEngine) -> None:
+        self._engine = engine
+        self._jobs: dict[int, _Job] = {}
+        self._workers: ThreadPoolExecutor | None = None
+
+    @property
+    def building(self) -> tuple[int, ...]:
+        """Return the groups whose rows are under way, or built and not handed out yet."""
+        return tuple(sorted(group for group, job in self._jobs.items() if not job.told))
+
+    def applied(self, applied: Sequence[bytes]) -> None:
+        """Look for work after the engine has applied these commands.
+
+        Raises:
+            RowsError: the engine refuses rows again and again.
+        """
+        received = False
+        activated = set()
+        for command in applied:
+            if command[1] == commands.EPOCH:
+                received = received or command[2] == SURFACE_VERSION
+            elif command[1] == commands.ACTIVATE:
+                activated.add(command[2:_VECTOR_NAME_END])
+        if received or activated:
+            self.look(activated)
+
+    def look(self, activated: Collection[bytes] = ()) -> None:
+        """Begin a job for each pending vector that has none.
+
+        `activated` names (group u16, number u64) the vectors whose `activate` has been applied: one
+        that is still pending was refused, its rows no longer fit and are built again.
+        """
+        pending = dict(self._engine.pending_vectors())
+        for group in [group for group in self._jobs if group not in pending]:
+            self._drop(group)
+        for group, number in pending.items():
+            job = self._jobs.get(group)
+            if job is not None and job.number == number:
+                if job.told and _name(group, number) in activated:
+                    self._begin(group, number, job.attempts + 1)
+            elif job is None or job.told or job.future.cancel() or job.future.done():
+                self._begin(group, number, 1)
+            # Else the worker has an older vector's rows in hand: `take` begins the newer job.
+
+    def take(self, wait: bool) -> list[bytes]:
+        """Offer the rows that are ready to the engine; returns an `activate` command for each.
+
+        The commands must be applied next: an item or heartbeat of the group before them may change
+        what the rows must be. Each is handed out once.
+
+        Args:
+            wait: wait for the rows of every pending vector.
+
+        Raises:
+            RowsError: a worker failed.
+        """
+        ready = []
+        for group in self.building:
+            job = self._newest(group, wait)
+            if job is not None and (wait or job.future.done()):
+                ready.append(commands.activate(group, job.number, self._offer(group, job)))
+                job.told = True
+        return ready
+
+    def close(self) -> None:
+        """Give up what is under way and end the workers."""
+        self._jobs.clear()
+        if self._workers is not None:
+            self._workers.shutdown(wait=True, cancel_futures=True)
+            self._workers = None
+
+    def _newest(self, group: int, wait: bool) -> _Job | None:
+        """Return the job of the group's pending vector; an older one that is done is replaced."""
+        number = dict(self._engine.pending_vectors()).get(group)
+        job = self._jobs[group]
+        if number is None:
+            self._drop(group)
+            return None
+        if job.number == number:
+            return job
+        if not wait and not job.future.done():
+            return None
+        finished([job.future])
+        self._begin(group, number, 1)
+        return self._jobs[group]
+
+    def _begin(self, group: int, number: int, attempt: int) -> None:
+        if attempt > ATTEMPTS_MAX:
+            raise RowsError(
+                f"group {group}: the rows of vector {number} were refused {ATTEMPTS_MAX} times "
+                "(A-02); submit what `activations` gives before anything else of the group"
+            )
+        if self._workers is None:
+            self._workers = ThreadPoolExecutor(WORKERS, "rows")
+        future = self._workers.submit(self._engine.row_job(group).build)
+        self._jobs[group] = _Job(number, future, attempt)
+
+    def _drop(self, group: int) -> None:
+        self._jobs.pop(group).future.cancel()
+
+    def _offer(self, group: int, job: _Job) -> bytes:
+        """Give the engine built rows and return the root that `activate` names.
+
+        A vector whose rows are refused gets an `activate` all the same: it is refused and the
+        vector is no longer pending.
+        """
+        try:
+            rows = job.future.result()
+        except ValueError:
+            return commands.NO_ROWS
+        except Exception as error:
+            raise RowsError(
+                f"group {group}: the rows of vector {job.number} could not be built: {error!r}"
+            ) from error
+        self._engine.offer_rows(rows)
+        return rows.root
+
+
+def _name(group: int, number: int) -> bytes:
+    return group.to_bytes(2, "big") + number.to_bytes(8, "big")
