@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from merkat.spec.pricing.q64 import sqrt, to_units
 from merkat.spec.pricing.svi import total_variance
 from merkat.spec.risk.parameters import RiskSet
 from merkat.spec.risk.rows import Row
-from merkat.spec.risk.terms import OPTIONS
 from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.risk.window import within_window
 from merkat.spec.values import ONE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GroupRisk:
     """A group with rows, at one vector. Nothing in it changes while the rows stand."""
 
@@ -51,20 +49,13 @@ class GroupRisk:
         """Return whether a dated listing had not expired at the vector's time."""
         return row.expiry > self.vector.time
 
-    @cached_property
-    def pinned(self) -> frozenset[int]:
-        """The expiries of options so near that the payoff itself is tested (risk.md, P)."""
-        return frozenset(self._pinned())
-
-    def _pinned(self) -> Iterator[int]:
+    def is_pinned(self, row: Row) -> bool:
+        """Return whether an option's expiry is so near that the payoff itself is tested (P)."""
         scalars, vector = self.risk_set.scalars, self.vector
-        options = [row for row in self.rows.values() if row.kind in OPTIONS]
-        for expiry in {row.expiry for row in options if self.is_alive(row) and row.years > 0}:
-            if within_window(vector.time, expiry):
-                continue
-            quote = vector.quote(expiry)
-            assert quote is not None, "E-11 admits no vector without the expiry of a live option"
-            deviation = to_units(sqrt(total_variance(quote.slice, 0)), ONE)
-            is_soon = vector.seconds_to(expiry) < scalars.pin_seconds
-            if is_soon or deviation < scalars.pin_deviation:
-                yield expiry
+        if not self.is_alive(row) or row.years <= 0 or within_window(vector.time, row.expiry):
+            return False
+        quote = vector.quote(row.expiry)
+        assert quote is not None, "E-11 admits no vector without the expiry of a live option"
+        deviation = to_units(sqrt(total_variance(quote.slice, 0)), ONE)
+        is_soon = vector.seconds_to(row.expiry) < scalars.pin_seconds
+        return is_soon or deviation < scalars.pin_deviation

@@ -193,10 +193,13 @@ def basis_loss(group: GroupRisk, held: Held) -> int:
 def pin_loss(group: GroupRisk, held: Held) -> int:
     """Return P: the worst payoff at a held strike of an expiry that is near; no model needed."""
     largest = 0
-    for expiry in {row.expiry for row, _ in held if row.kind in OPTIONS} & group.pinned:
-        options = [
-            (row, size) for row, size in held if row.kind in OPTIONS and row.expiry == expiry
-        ]
+    by_expiry: dict[int, list[tuple[Row, int]]] = defaultdict(list)
+    for row, size in held:
+        if row.kind in OPTIONS:
+            by_expiry[row.expiry].append((row, size))
+    for expiry, options in by_expiry.items():
+        if not group.is_pinned(options[0][0]):
+            continue
         linear = [size * row.mark for row, size in held if _moves_with(row, expiry)]
         forward = options[0][0].forward
         reach = group.risk_set.scalars.pin_range

@@ -22,6 +22,8 @@ DELTA_ONE = ONE
 ENTRY_END = 2**62
 COLUMN_END = 2**63
 ROWS_MAX = 8_192
+UNIT_RISK_UNITS = 1_000_000
+"""How many units of a unit risk (1e-12 USD a coin) are 1e-6 USD."""
 UNIT_RISK_MAX = COLUMN_END - 1
 """A larger unit risk is stored as this."""
 
@@ -152,7 +154,7 @@ def _flat_row(
         mark=mark,
         low=mark,
         high=mark,
-        unit_risk=min(UNIT_RISK_MAX, inputs.maintenance_rate * mark),
+        unit_risk=min(UNIT_RISK_MAX, inputs.maintenance_rate * mark * UNIT_RISK_UNITS // ONE),
         delta=delta,
         gamma=0,
         vega=0,
@@ -203,7 +205,7 @@ def _option(inputs: RowInputs, options: OptionRows, terms: Terms) -> Row:
         mark=mark,
         low=mark,
         high=mark,
-        unit_risk=min(UNIT_RISK_MAX, ONE * max(1, *plain)),
+        unit_risk=min(UNIT_RISK_MAX, UNIT_RISK_UNITS * max(1, *plain)),
         delta=values.delta,
         gamma=values.gamma,
         vega=values.vega,
