@@ -74,7 +74,7 @@ contract Inbox is IInbox, RoleGated {
         onlyRole(TIMELOCK)
         returns (InboxCursor)
     {
-        uint256 expected = Items.timelockBodyBytes(kind);
+        uint256 expected = Items.timelockBodyBytes(kind, body);
         require(expected != 0, NotTimelockItem(kind));
         require(body.length == expected, WrongBodyLength(kind, body.length, expected));
         return _enqueue(_tail, Items.fromTimelock(kind, body));

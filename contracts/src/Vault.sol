@@ -10,7 +10,7 @@ import {RoleGated} from "./RoleGated.sol";
 import {GUARDIAN, Roles, TIMELOCK} from "./Roles.sol";
 import {IAnchor} from "./interfaces/IAnchor.sol";
 import {IInbox} from "./interfaces/IInbox.sol";
-import {IVault} from "./interfaces/IVault.sol";
+import {IVault, TokenUnits} from "./interfaces/IVault.sol";
 import {AccountLeaf} from "./libraries/AccountLeaf.sol";
 import {Items} from "./libraries/Items.sol";
 import {AccountProof, StateRoot} from "./libraries/StateRoot.sol";
@@ -27,14 +27,20 @@ import {SETTLEMENT_TOKEN, TokenId} from "./types/TokenId.sol";
 ///   begins to (an upgradable token) harms its own holders only.
 /// - A token that refuses an owner (a blacklist) blocks the claims of that owner, nobody else's;
 ///   they stay open.
+/// - A deposit of a token whose spot market the venue has not listed is nobody's: the timelock lists
+///   the market first and registers its token after.
+/// - A token's lot and scale are for good: an upgradable token that changes its decimals harms its
+///   own holders only.
 /// - Tokens sent here without `deposit`, and the ether of the fees, stay for good.
 /// - No role can move a token, stop a claim or replace this code.
-// locked-ether: fees are burnt by staying. unimplemented-functions: two public mappings are getters.
+// locked-ether: fees are burnt by staying. unimplemented-functions: public mappings are getters.
 // slither-disable-next-line locked-ether,unimplemented-functions
 contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     uint8 private constant SETTLEMENT_DECIMALS = 6;
+    /// A token has at most 18 decimals more than its spot market; 2^128 such units fit a transfer.
+    uint128 private constant SCALE_MAX = 1e18;
 
     IInbox public immutable inbox;
     IAnchor public immutable anchor;
@@ -43,6 +49,7 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
     uint128 public minimumDeposit;
     bool public depositsPaused;
     mapping(TokenId => IERC20) public tokenOf;
+    mapping(TokenId => TokenUnits) public unitsOf;
     mapping(AccountIndex => mapping(TokenId => uint128)) public paid;
 
     constructor(
@@ -59,7 +66,8 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         minimumDeposit = minimumDeposit_;
         settlementToken = settlementToken_;
         tokenOf[SETTLEMENT_TOKEN] = settlementToken_;
-        emit TokenRegistered(SETTLEMENT_TOKEN, settlementToken_);
+        unitsOf[SETTLEMENT_TOKEN] = TokenUnits(1, 1);
+        emit TokenRegistered(SETTLEMENT_TOKEN, settlementToken_, 1, 1);
         emit MinimumDepositSet(minimumDeposit_);
     }
 
@@ -71,15 +79,17 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         returns (InboxCursor item)
     {
         require(!depositsPaused, DepositsArePaused());
-        require(token == SETTLEMENT_TOKEN, NoSpotListing(token));
-        uint128 minimum = minimumDeposit;
+        bool isCash = token == SETTLEMENT_TOKEN;
+        IERC20 contract_ = isCash ? settlementToken : tokenOf[token];
+        uint128 least = isCash ? minimumDeposit : 1;
+        uint128 units = isCash ? amount : _wholeLots(token, amount);
         require(
-            amount != 0 && amount >= minimum && amount <= Items.AMOUNT_MAX,
-            AmountOutOfRange(amount, minimum, Items.AMOUNT_MAX)
+            units != 0 && units >= least && units <= Items.AMOUNT_MAX,
+            AmountOutOfRange(units, least, Items.AMOUNT_MAX)
         );
         require(owner != address(0), ZeroOwner());
-        _take(settlementToken, amount);
-        item = inbox.enqueueDeposit(token, owner, account, amount, msg.value);
+        _take(contract_, amount);
+        item = inbox.enqueueDeposit(token, owner, account, units, msg.value);
         emit Deposited(item, msg.sender);
     }
 
@@ -119,11 +129,15 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
         amount = total - before;
         paid[proof.account][token] = total;
         emit Claimed(proof.account, token, owner, amount, total, batch);
-        contract_.safeTransfer(owner, amount);
+        uint256 scale = token == SETTLEMENT_TOKEN ? 1 : unitsOf[token].scale;
+        contract_.safeTransfer(owner, amount * scale);
     }
 
     /// @inheritdoc IVault
-    function registerToken(TokenId token, IERC20 contract_) external onlyRole(TIMELOCK) {
+    function registerToken(TokenId token, IERC20 contract_, uint128 lot, uint128 scale)
+        external
+        onlyRole(TIMELOCK)
+    {
         bool isFree = token.isKnown() && address(tokenOf[token]) == address(0);
         require(isFree && address(contract_).code.length != 0, CannotRegister(token, contract_));
         for (uint8 other = 0; TokenId.wrap(other).isKnown(); ++other) {
@@ -132,8 +146,11 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
                 CannotRegister(token, contract_)
             );
         }
+        bool hasUnits = lot != 0 && lot <= Items.AMOUNT_MAX && scale != 0 && scale <= SCALE_MAX;
+        require(hasUnits, BadUnits(lot, scale));
         tokenOf[token] = contract_;
-        emit TokenRegistered(token, contract_);
+        unitsOf[token] = TokenUnits(lot, scale);
+        emit TokenRegistered(token, contract_, lot, scale);
     }
 
     /// @inheritdoc IVault
@@ -152,6 +169,15 @@ contract Vault is IVault, RoleGated, ReentrancyGuardTransient {
     function resumeDeposits() external onlyRole(GUARDIAN) {
         depositsPaused = false;
         emit DepositsPaused(false);
+    }
+
+    /// The base units of an amount of another token, which must be whole lots of its spot market.
+    function _wholeLots(TokenId token, uint128 amount) private view returns (uint128) {
+        TokenUnits memory units = unitsOf[token];
+        require(units.scale != 0, NoSpotListing(token));
+        uint256 step = uint256(units.lot) * units.scale;
+        require(amount % step == 0, NotWholeLots(amount, step));
+        return amount / units.scale;
     }
 
     /// Take exactly `amount` from the caller, or revert.

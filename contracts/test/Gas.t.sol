@@ -7,7 +7,7 @@ import {AccountProof} from "../src/libraries/StateRoot.sol";
 import {AccountIndex} from "../src/types/AccountIndex.sol";
 import {BatchIndex} from "../src/types/BatchIndex.sol";
 import {Root} from "../src/types/Root.sol";
-import {SETTLEMENT_TOKEN} from "../src/types/TokenId.sol";
+import {SETTLEMENT_TOKEN, TokenId} from "../src/types/TokenId.sol";
 import {Venue} from "./support/Venue.sol";
 
 /// What whole transactions cost, calldata included: test/snapshots/gas/custody.json. Each call is a
@@ -38,6 +38,27 @@ contract GasTest is Venue {
         );
         uint256 gas = vm.snapshotGasLastCall("custody", "deposit, every byte set");
         vm.assertLt(gas, DEPOSIT_MAX, "deposit");
+    }
+
+    /// A token with a spot market: its lot and scale are read too.
+    function test_deposit_and_claim_of_a_coin() public {
+        TestToken coin = new TestToken("Coin", "COIN", 18);
+        TokenId number = TokenId.wrap(1);
+        vm.prank(timelock);
+        vault.registerToken(number, coin, 1e5, 1e10);
+        coin.mint(alice, 2e18);
+        coin.mint(address(vault), 1e18);
+        vm.prank(alice);
+        coin.approve(address(vault), type(uint256).max);
+        uint256 fee = inbox.feeWei();
+        vm.prank(alice);
+        vault.deposit{value: fee}(number, 1e18, alice, NEW_ACCOUNT);
+        vm.snapshotGasLastCall("custody", "deposit of a coin");
+        ledger.setClaimable(1, 1, 1e8);
+        BatchIndex index = makeFinal(ledger.root());
+        AccountProof memory proof = ledger.proof(1);
+        vault.claim(index, proof, number);
+        vm.snapshotGasLastCall("custody", "claim of a coin, few accounts");
     }
 
     function test_forced_withdrawal() public {

@@ -147,22 +147,39 @@ contract HostileTokensTest is Venue {
         }
     }
 
-    /// A claim is in the token's own units, whatever its decimals.
-    function testFuzz_other_tokens_pay_their_units_whatever_their_decimals(
+    /// A claim is in base units; the token moves as many of its own units as they are.
+    function testFuzz_other_tokens_pay_base_units_whatever_their_decimals(
         uint8 choice,
         uint128 amount
     ) public {
-        uint8[3] memory decimals = [6, 8, 18];
-        TestToken other = new TestToken("Other", "OTH", decimals[choice % 3]);
+        uint8 decimals = [6, 8, 18][choice % 3];
+        uint128 scale = uint128(10 ** (decimals - 6));
+        TestToken other = new TestToken("Other", "OTH", decimals);
         TokenId number = TokenId.wrap(1 + choice % 3);
         vm.prank(timelock);
-        vault.registerToken(number, other);
-        other.mint(address(vault), amount);
+        vault.registerToken(number, other, 1, scale);
+        uint256 moved = uint256(amount) * scale;
+        other.mint(address(vault), moved);
         ledger.setClaimable(1, TokenId.unwrap(number), amount);
         BatchIndex index = makeFinal(ledger.root());
-        vm.assertEq(uint256(vault.claim(index, ledger.proof(1), number)), amount, "amount");
-        vm.assertEq(other.balanceOf(alice), amount, "the owner's balance");
+        vm.assertEq(uint256(vault.claim(index, ledger.proof(1), number)), amount, "base units");
+        vm.assertEq(other.balanceOf(alice), moved, "the owner's balance");
+        vm.assertEq(uint256(vault.paid(AccountIndex.wrap(1), number)), amount, "the counter");
         vm.assertEq(uint256(vault.claim(index, ledger.proof(1), number)), 0, "second claim");
+    }
+
+    /// A token beside the settlement token is held to the same: exactly what was asked for arrives.
+    function test_other_token_with_a_fee_is_refused_at_deposit() public {
+        FeeToken odd = new FeeToken();
+        TokenId number = TokenId.wrap(1);
+        vm.prank(timelock);
+        vault.registerToken(number, odd, 10, 1);
+        odd.mint(alice, 1000);
+        uint256 fee = inbox.feeWei();
+        vm.startPrank(alice);
+        odd.approve(address(vault), 1000);
+        vm.expectRevert(abi.encodeWithSelector(IVault.TransferIsNotExact.selector, 990, 1000));
+        vault.deposit{value: fee}(number, 1000, alice, NEW_ACCOUNT);
     }
 
     /// Redeploy the venue on another settlement token, with money for alice and bob.

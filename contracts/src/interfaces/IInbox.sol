@@ -72,8 +72,9 @@ interface IInbox {
         returns (InboxCursor index);
 
     /// @notice Put in a change of the rules. Timelock only; no fee.
-    /// @param kind 2 group, 3 list, 4 instrument, 5 venue, 7 fee_sweep
-    /// @param body what formats.md has behind the source byte
+    /// @param kind 2 group, 3 list, 4 instrument, 5 venue, 7 fee_sweep, 9 risk, 10 list_dated,
+    /// 11 deliver
+    /// @param body what formats.md and derivatives.md have behind the source byte
     /// @return index of the item
     function enqueueFromTimelock(uint8 kind, bytes calldata body)
         external

@@ -155,7 +155,9 @@ contract CustodyHalmos is Test {
     {
         bytes memory data;
         if (choice == 0) {
-            data = abi.encodeCall(vault.registerToken, (TokenId.wrap(number), IERC20(other)));
+            data = abi.encodeCall(
+                vault.registerToken, (TokenId.wrap(number), IERC20(other), amount, amount)
+            );
         } else if (choice == 1) {
             data = abi.encodeCall(vault.setMinimumDeposit, (amount));
         } else if (choice == 2) {
