@@ -35,6 +35,7 @@ from tests.support.venue_builder import CONFIG, START_NS, Market, Trader, coins,
 ANCHOR, INBOX, VAULT, POSTER, TOKEN = (
     bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4, 0xE5)
 )
+TOKEN_REGISTERED = "TokenRegistered(uint8,address,uint128,uint128)"
 TRANSFER = "Transfer(address,address,uint256)"
 MODE_BLOBS, MODE_CALLDATA = 1, 2
 SEQUENCER = "sequencer"
@@ -202,7 +203,8 @@ class Story:
 
     def _chain(self) -> Chain:
         chain, inbox_hash, index = Chain(), ZERO32, 0
-        registered = event(VAULT, "TokenRegistered(uint8,address)", [], word(0) + word(TOKEN))
+        settlement_token = word(0) + word(TOKEN) + word(1) + word(1)
+        registered = event(VAULT, TOKEN_REGISTERED, [], settlement_token)
         chain.mine(VAULT, b"constructor", [registered])
         for record in self.journal:
             command = decode_command(record.command)

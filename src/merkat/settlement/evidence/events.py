@@ -6,6 +6,7 @@ contracts whose event is none of these (roles, pauses, parameters) says nothing 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -14,12 +15,12 @@ from merkat.settlement.evidence.chain_dump import Block, Log
 from merkat.settlement.evidence.layout import CHAIN, EvidenceError, Manifest
 from merkat.spec.codec import MalformedError
 from merkat.spec.messages import FROM_TIMELOCK, Deposit, FundDeposit, Item, decode_item
-from merkat.spec.values import SETTLEMENT_TOKEN, ZERO32, keccak256
+from merkat.spec.values import SETTLEMENT_TOKEN, TOKENS, ZERO32, keccak256
 
 WORD = 32
 HEADER = "(uint64,bytes32,bytes32,uint64,bytes32,uint64,uint64,uint32)"
 ITEM_ENQUEUED = keccak256(b"ItemEnqueued(uint64,bytes32,uint48,bytes)")
-TOKEN_REGISTERED = keccak256(b"TokenRegistered(uint8,address)")
+TOKEN_REGISTERED = keccak256(b"TokenRegistered(uint8,address,uint128,uint128)")
 TRANSFER = keccak256(b"Transfer(address,address,uint256)")  # of the token itself (ERC-20)
 DEPOSITED = keccak256(b"Deposited(uint64,address)")
 FUND_DEPOSITED = keccak256(b"FundDeposited(uint64,uint16,uint128)")
@@ -49,8 +50,16 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """A token of the Vault: its contract, and how many of its own units a base unit is."""
+
+    address: bytes
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """Money that the Vault paid out."""
+    """What the Vault paid out, in base units of the token."""
 
     account: int
     token: int
@@ -71,7 +80,7 @@ class ChainView:
         posted: the batches, batch 1 first.
         last_final: highest finalised batch.
         claims: payments.
-        token: address of the settlement token.
+        tokens: by number; 0 is the settlement token.
     """
 
     items: list[bytes] = field(default_factory=list)
@@ -79,28 +88,42 @@ class ChainView:
     posted: list[Posted] = field(default_factory=list)
     last_final: int = 0
     claims: list[Claim] = field(default_factory=list)
-    token: bytes = b""
+    tokens: dict[int, Token] = field(default_factory=dict)
     _paid_items: set[int] = field(default_factory=set)
-    _to_receive: int = 0
-    _to_pay: int = 0
+    # By token, in base units, of the transaction under way.
+    _to_receive: Counter[int] = field(default_factory=Counter)
+    _to_pay: Counter[int] = field(default_factory=Counter)
 
     def end_transaction(self, vault: bytes, logs: Sequence[Log], where: str) -> None:
-        """Compare what the Vault says it took and paid with the token's transfers; V-24.
+        """Compare what the Vault says it took and paid with each token's transfers; V-24.
 
         More may come in: tokens that were sent without a deposit stay for good.
         """
+        for number, token in sorted(self.tokens.items()):
+            self._end_token(number, token, vault, logs, where)
+        self._to_receive.clear()
+        self._to_pay.clear()
+
+    def _end_token(
+        self, number: int, token: Token, vault: bytes, logs: Sequence[Log], where: str
+    ) -> None:
         received = paid = 0
         padded = vault.rjust(WORD, b"\0")
         for log in logs:
-            if log.address == self.token and log.topics[:1] == (TRANSFER,) and len(log.topics) == 3:
+            if (
+                log.address == token.address
+                and log.topics[:1] == (TRANSFER,)
+                and len(log.topics) == 3
+            ):
                 amount = int.from_bytes(log.data, "big")
                 received += amount if log.topics[2] == padded else 0
                 paid += amount if log.topics[1] == padded else 0
-        if received < self._to_receive or paid != self._to_pay:
-            text = f"the vault received {received} and paid {paid}, its events say "
-            text += f"{self._to_receive} and {self._to_pay}"
+        to_receive = self._to_receive[number] * token.scale
+        to_pay = self._to_pay[number] * token.scale
+        if received < to_receive or paid != to_pay:
+            text = f"the vault received {received} and paid {paid} of token {number}, its events "
+            text += f"say {to_receive} and {to_pay}"
             raise EvidenceError("V-24", CHAIN, where, text)
-        self._to_receive = self._to_pay = 0
 
     def finish(self) -> None:
         """Every item that stands for money was paid for; EvidenceError V-24."""
@@ -204,9 +227,15 @@ def _take_item(view: ChainView, topics: _Words, data: _Words, where: str) -> Non
 
 
 def _take_token(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
-    token, address = data.unsigned(8), data.address()
-    if token == SETTLEMENT_TOKEN:
-        view.token = address
+    number, address = data.unsigned(8), data.address()
+    lot, scale = data.unsigned(128), data.unsigned(128)
+    if number >= TOKENS or number in view.tokens:
+        raise MalformedError(f"token {number} has a number already, or none that a leaf has")
+    if address in {token.address for token in view.tokens.values()}:
+        raise MalformedError(f"token {number} is the contract of another number")
+    if not lot or not scale or (number == SETTLEMENT_TOKEN and (lot, scale) != (1, 1)):
+        raise MalformedError(f"token {number} has a lot of {lot} and a scale of {scale}")
+    view.tokens[number] = Token(address, scale)
 
 
 def _take_deposit(view: ChainView, topics: _Words, data: _Words, where: str) -> None:
@@ -229,8 +258,11 @@ def _take_money(view: ChainView, index: int, kind: type[Item]) -> Item:
     item = decode_item(view.items[index])
     if not isinstance(item, kind) or not isinstance(item, Deposit | FundDeposit):
         raise MalformedError(f"inbox item {index} is no {kind.__name__}")
+    number = item.token if isinstance(item, Deposit) else SETTLEMENT_TOKEN
+    if number not in view.tokens:
+        raise MalformedError(f"inbox item {index} is of token {number}, which is not registered")
     view._paid_items.add(index)
-    view._to_receive += item.amount
+    view._to_receive[number] += item.amount
     return item
 
 
@@ -240,7 +272,9 @@ def _take_claim(view: ChainView, topics: _Words, data: _Words, where: str) -> No
     total, batch = data.unsigned(128), data.unsigned(64)
     if not batch <= view.last_final:
         raise MalformedError(f"a claim against batch {batch}, final is {view.last_final}")
-    view._to_pay += amount
+    if token not in view.tokens:
+        raise MalformedError(f"a claim of token {token}, which is not registered")
+    view._to_pay[token] += amount
     view.claims.append(Claim(account, token, owner, amount, total, batch, where))
 
 

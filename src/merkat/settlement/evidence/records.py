@@ -34,8 +34,8 @@ from merkat.spec.venue.machine import Output, Venue
 
 ACCOUNT_WORDS = 9
 ROOTS = ("accounts", "orders", "sessions", "instruments", "groups", "globals")
-LIQUIDATION_EVENTS = frozenset({15, 16, 17, 18, 19, 20})
-"""stage, liquidation, slice, bankrupt, tear_up, write_off (formats.md section 5)."""
+LIQUIDATION_EVENTS = frozenset({15, 16, 17, 18, 19, 20, 38})
+"""stage, liquidation, slice, bankrupt, tear_up, write_off, hedge (formats.md section 5)."""
 
 
 # Account proofs

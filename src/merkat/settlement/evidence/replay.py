@@ -7,6 +7,7 @@ Records that liquidated are explained anew.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -26,9 +27,10 @@ from merkat.settlement.evidence.records import is_liquidation, liquidation_line
 from merkat.settlement.evidence.snapshot_batch import snapshot_batch
 from merkat.spec.explain import explain
 from merkat.spec.messages import InboxCommand, decode_command
+from merkat.spec.risk.terms import SPOT
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.state import State
-from merkat.spec.values import ZERO_ADDRESS, cut
+from merkat.spec.values import SETTLEMENT_TOKEN, ZERO_ADDRESS, cut
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
 
@@ -256,20 +258,17 @@ def check_conservation(state: State, file: str) -> None:
     drops.
     """
     totals = state.globals_
-    cash = sum(account.cash for account in state.accounts.values())
-    funds = sum(group.fund for group in state.groups.values())
-    counters = totals.fees + totals.rebates + totals.interest
-    owned = cash + counters + funds + sum(totals.claimable) - totals.bad_debt
     where = f"log number {totals.log_number}"
-    if owned != sum(totals.deposited):
-        text = f"{owned} is owned, {sum(totals.deposited)} was deposited"
-        raise EvidenceError("V-42", file, where, text)
-    sums: dict[int, int] = {}
+    sizes: Counter[int] = Counter()
     for account in state.accounts.values():
         for position in account.positions.values():
-            sums[position.listing] = sums.get(position.listing, 0) + position.size
-    for listing, total in sums.items():
-        if total:
+            sizes[position.listing] += position.size
+    held = {SETTLEMENT_TOKEN: _cash(state)}
+    for listing, total in sizes.items():
+        instrument = state.instruments[listing]
+        if instrument.kind == SPOT:
+            held[instrument.token] = total
+        elif total:
             text = f"the positions of listing {listing} sum to {total}"
             raise EvidenceError("V-42", file, where, text)
     for token, total in enumerate(totals.claimable):
@@ -277,3 +276,15 @@ def check_conservation(state: State, file: str) -> None:
         if claims != total:
             text = f"token {token}: claims of {claims}, total {total}"
             raise EvidenceError("V-42", file, where, text)
+        owned = held.get(token, 0) + total
+        if owned != totals.deposited[token]:
+            text = f"token {token}: {owned} is owned, {totals.deposited[token]} was deposited"
+            raise EvidenceError("V-42", file, where, text)
+
+
+def _cash(state: State) -> int:
+    """Return everything in 1e-6 USD that is nobody's claim yet."""
+    totals = state.globals_
+    cash = sum(account.cash for account in state.accounts.values())
+    funds = sum(group.fund for group in state.groups.values())
+    return cash + totals.fees + totals.rebates + totals.interest + funds - totals.bad_debt
