@@ -129,7 +129,8 @@ impl<'a> Builder<'a> {
     }
 
     fn unit_risk(&self, mark: i64) -> i64 {
-        mark.saturating_mul(self.input.maintenance_rate)
+        let risk = i128::from(mark) * i128::from(self.input.maintenance_rate);
+        i64::try_from(risk.div_euclid(1_000)).unwrap_or(i64::MAX)
     }
 
     fn perpetual(&mut self, listing: &Listing) -> Result<(), TooLarge> {

@@ -250,7 +250,7 @@ impl<'a> OptionPlan<'a> {
         let losses = scenarios
             .filter(|(scenario, _)| scenario.is_undamped())
             .map(|(_, entry)| (entry - row.mark).saturating_abs());
-        row.unit_risk = losses.fold(1, i64::max).saturating_mul(RATE_ONE);
+        row.unit_risk = losses.fold(1, i64::max).saturating_mul(PRICE_ONE);
         self.write_greeks(&at.greeks[usize::from(is_call)], row)
     }
 

@@ -30,7 +30,7 @@ pub struct Row {
     pub low: i64,
     /// The same of a short.
     pub high: i64,
-    /// In 1e-15 USD, at most 2^63 - 1.
+    /// In 1e-12 USD, at most 2^63 - 1.
     pub unit_risk: i64,
     /// In 1e-9 coin a coin.
     pub delta: i64,

@@ -22,6 +22,7 @@ pub mod ops;
 mod oracle;
 pub mod order;
 pub mod orders;
+pub mod risk;
 mod ruin;
 mod signed;
 pub mod snapshot;
