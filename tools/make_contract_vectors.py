@@ -20,15 +20,19 @@ from typing import Any
 from merkat.spec.messages import (
     FROM_TIMELOCK,
     FROM_USER,
+    Deliver,
     Deposit,
     FeeSweep,
     FundDeposit,
     List,
+    ListDated,
     SetGroup,
     SetInstrument,
+    SetRisk,
     SetVenue,
     encode_item,
 )
+from merkat.spec.risk.parameters import DEFAULT_SET
 from merkat.spec.rules import PARAMETER_COUNT
 from merkat.spec.settle.leaves import Account, Group, Instrument, OrderLeaf
 from merkat.spec.settle.state import (
@@ -84,6 +88,7 @@ def account_leaf(number: int) -> Account:
     account = Account(owner if number % 5 else bytes(19) + bytes([number % 251 + 1]))
     account.nonce = number * 1_000_003
     account.order_floor = number * 17
+    account.margin_mode = number % 2
     account.cash = (-1) ** number * number * 1_234_567
     account.claimable = [number * 1_000_000, 0, number % 3, 0]
     if number == 2:
@@ -100,6 +105,10 @@ def make_state(accounts: list[int]) -> State:
     state.add_group(0, Group(initial_rate=65_000_000, maintenance_rate=50_000_000))
     state.globals_.next_group = 1
     state.add_instrument(1, Instrument(1, 1, 0, 8, 100_000, 500_000, 0, 500_000))
+    call = Instrument(3, 1, 0, 8, 1_000_000, 1_000_000, 300_000, 300_000)
+    call.strike, call.expiry = 60_000_000_000, 1_798_185_600 * 10**9
+    call.coarse_tick, call.coarse_from, call.delivery_fee = 5_000_000, 100_000_000, 150_000
+    state.add_instrument(2, call)
     for number in accounts:
         state.add_account(number, account_leaf(number))
         if number % 2:
@@ -172,6 +181,22 @@ def make_items() -> list[dict[str, Any]]:
         + bytes([0])
         + (2**96 - 1).to_bytes(16, "big")
     )
+    dated = ListDated(
+        FROM_TIMELOCK,
+        kind=4,
+        group=1,
+        size_decimals=8,
+        lot=1_000_000,
+        tick=1_000_000,
+        coarse_tick=5_000_000,
+        coarse_from=100_000_000,
+        maker_fee=-100,
+        taker_fee=300_000,
+        delivery_fee=150_000,
+        strike=60_000_000_000,
+        expiry=1_798_185_600 * 10**9,
+        token=0,
+    )
     items = [
         encode_item(Deposit(FROM_USER, 0, owner, 0, 1_000_000)),
         encode_item(Deposit(FROM_USER, 0, owner, 2**28 - 1, 2**96 - 1)),
@@ -182,6 +207,10 @@ def make_items() -> list[dict[str, Any]]:
         encode_item(FundDeposit(FROM_TIMELOCK, 3, 5_000_000)),
         encode_item(FeeSweep(FROM_TIMELOCK, 9)),
         forced,
+        encode_item(Deposit(FROM_USER, 2, owner, 7, 250_000_000)),
+        encode_item(SetRisk(FROM_TIMELOCK, 1, DEFAULT_SET)),
+        encode_item(dated),
+        encode_item(Deliver(FROM_TIMELOCK, 1, 1_798_185_600 * 10**9, 64_123_456_789)),
     ]
     described = []
     inbox_hash = ZERO32

@@ -133,7 +133,7 @@ contract InboxTest is Venue {
             );
             ++count;
         }
-        vm.assertEq(count, 9, "items of the corpus");
+        vm.assertEq(count, 13, "items of the corpus");
     }
 
     function test_timelock_items_have_their_kinds_length() public {
