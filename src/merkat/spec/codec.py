@@ -39,6 +39,10 @@ class Reader:
         self._offset = end
         return taken
 
+    def peek(self) -> int | None:
+        """Return the next byte without taking it, None at the end."""
+        return self._data[self._offset] if self._offset < len(self._data) else None
+
     def rest(self) -> bytes:
         """Take everything that is left."""
         return self.raw(len(self._data) - self._offset)
@@ -224,6 +228,11 @@ class Record:
 def framed(data: bytes) -> bytes:
     """Return `data` behind its length as a u16."""
     return len(data).to_bytes(2, "big") + data
+
+
+def read_framed(reader: Reader) -> bytes:
+    """Take what stands behind its length."""
+    return reader.raw(reader.u16())
 
 
 def u32(value: int) -> bytes:

@@ -1,6 +1,6 @@
 """What users, oracle nodes and the inbox say: the bodies of commands and inbox items.
 
-Tables: formats.md section 4. Several bodies serve twice, as a command of the venue and as a
+Tables: formats.md section 4, derivatives.md section 1. Several bodies serve twice, as a command of the venue and as a
 micro-op of the settlement machine; they are defined once, here.
 """
 
@@ -30,6 +30,8 @@ from merkat.spec.codec import (
     Rest,
 )
 from merkat.spec.orders import Order
+from merkat.spec.risk.parameters import RiskSet
+from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, SurfaceVector
 from merkat.spec.rules import PARAMETER_COUNT
 from merkat.spec.values import MAX_NODES, cut, keccak256
 
@@ -103,9 +105,19 @@ class Transfer(Record):
     signature: B65
 
 
+@dataclass(frozen=True, slots=True)
+class MarginMode(Record):
+    """Command 8 and micro-op 17: how the account's requirement is computed (0 or 1)."""
+
+    account: U32
+    mode: U8
+    nonce: U64
+    signature: B65
+
+
 @dataclass(frozen=True)
 class Vector(Record):
-    """The values that the nodes of a group agreed on, 74 bytes."""
+    """The values that the nodes of a group without a risk set agreed on, 74 bytes."""
 
     version: U8
     group: U16
@@ -128,6 +140,22 @@ class Vector(Record):
         if vector.version != VECTOR_VERSION:
             raise MalformedError(f"vector version {vector.version}, expected {VECTOR_VERSION}")
         return vector
+
+
+AnyVector: TypeAlias = Vector | SurfaceVector
+
+
+class EitherVector:
+    """A vector of version 1 or 2; its first byte tells which."""
+
+    def write(self, value: AnyVector) -> bytes:
+        """Return the bytes of the vector."""
+        return value.encode()
+
+    def read(self, reader: Reader) -> AnyVector:
+        """Take one vector; one of another version is malformed."""
+        is_surface = reader.peek() == SURFACE_VECTOR_VERSION
+        return SurfaceVector.read(reader) if is_surface else Vector.read(reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +188,9 @@ class Signatures(Record):
 
 @dataclass(frozen=True, slots=True)
 class Epoch(Record):
-    """Command 16 and micro-op 8: a new vector."""
+    """Command 16: a new vector."""
 
-    vector: Vector
+    vector: Annotated[AnyVector, EitherVector()]
     signatures: Signatures
 
 
@@ -175,6 +203,15 @@ class Heartbeat(Record):
     time: U64
     vector_hash: B31
     signatures: Signatures
+
+
+@dataclass(frozen=True, slots=True)
+class Activate(Record):
+    """Command 18: the group's pending vector is taken; its rows have this root."""
+
+    group: U16
+    number: U64
+    row_root: B31
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +235,10 @@ Command: TypeAlias = (
     | Floor
     | Withdraw
     | Transfer
+    | MarginMode
     | Epoch
     | Heartbeat
+    | Activate
     | Tick
     | InboxCommand
 )
@@ -212,8 +251,10 @@ COMMAND_KINDS: dict[int, type[Command]] = {
     5: Floor,
     6: Withdraw,
     7: Transfer,
+    8: MarginMode,
     16: Epoch,
     17: Heartbeat,
+    18: Activate,
     24: Tick,
     32: InboxCommand,
 }
@@ -334,8 +375,72 @@ class ForcedWithdraw(Record):
     amount: U128
 
 
+class RiskSetBytes:
+    """A risk set, up to the end of the item."""
+
+    def write(self, value: RiskSet) -> bytes:
+        """Return the bytes of the risk set."""
+        return value.encode()
+
+    def read(self, reader: Reader) -> RiskSet:
+        """Take everything that is left; a length that does not fit its count is malformed."""
+        return RiskSet.decode(reader.rest())
+
+
+@dataclass(frozen=True, slots=True)
+class SetRisk(Record):
+    """Item 9: a group's risk set, for its rows from the next vector on."""
+
+    KIND: ClassVar[int] = 9
+    source: U8
+    group: U16
+    risk_set: Annotated[RiskSet, RiskSetBytes()]
+
+
+@dataclass(frozen=True, slots=True)
+class ListDated(Record):
+    """Item 10: a new future (kind 2), call (3), put (4) or spot listing (5)."""
+
+    KIND: ClassVar[int] = 10
+    source: U8
+    kind: U8
+    group: U16
+    size_decimals: U8
+    lot: I64
+    tick: I64
+    coarse_tick: I64
+    coarse_from: I64
+    maker_fee: I64
+    taker_fee: I64
+    delivery_fee: I64
+    strike: I64
+    expiry: U64
+    token: U8
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver(Record):
+    """Item 11: the delivery price of an expiry whose window had too few samples."""
+
+    KIND: ClassVar[int] = 11
+    source: U8
+    group: U16
+    expiry: U64
+    price: I64
+
+
 Item: TypeAlias = (
-    Deposit | SetGroup | List | SetInstrument | SetVenue | FundDeposit | FeeSweep | ForcedWithdraw
+    Deposit
+    | SetGroup
+    | List
+    | SetInstrument
+    | SetVenue
+    | FundDeposit
+    | FeeSweep
+    | ForcedWithdraw
+    | SetRisk
+    | ListDated
+    | Deliver
 )
 
 ITEM_KINDS: dict[int, type[Item]] = {
@@ -347,6 +452,9 @@ ITEM_KINDS: dict[int, type[Item]] = {
     6: FundDeposit,
     7: FeeSweep,
     8: ForcedWithdraw,
+    9: SetRisk,
+    10: ListDated,
+    11: Deliver,
 }
 
 

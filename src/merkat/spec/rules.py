@@ -23,6 +23,8 @@ BASES = {
     "O": 900,
     "X": 1000,
     "M": 1100,
+    "A": 1200,
+    "D": 1300,
 }
 
 _NAMED_FIELDS = (
@@ -33,11 +35,16 @@ _NAMED_FIELDS = (
     *("size_decimals", "maker_fee", "taker_fee", "threshold", "nodes", "price", "slot"),
     *("margin_rule", "position_limit", "open_orders_account", "open_orders_listing"),
     *("new_account_minimum", "hour", "stage"),
+    *("strike", "surface", "rows", "confidence", "peg", "vol", "vol_mean", "forward"),
+    *("scenarios", "coarse_tick", "coarse_from", "delivery_fee", "mode"),
 )
 PARAMETER_COUNT = 21
-FIELDS: dict[str, int] = {name: number for number, name in enumerate(_NAMED_FIELDS)} | {
-    f"parameter_{number}": 64 + number for number in range(PARAMETER_COUNT)
-}
+SCALAR_COUNT = 53
+FIELDS: dict[str, int] = (
+    {name: number for number, name in enumerate(_NAMED_FIELDS)}
+    | {f"parameter_{number}": 64 + number for number in range(PARAMETER_COUNT)}
+    | {f"scalar_{number}": 96 + number for number in range(SCALAR_COUNT)}
+)
 
 
 class Refused(Exception):  # noqa: N818 - a refusal is a result of the rules, not an error
@@ -55,7 +62,7 @@ class Refused(Exception):  # noqa: N818 - a refusal is a result of the rules, no
 
     @property
     def field_number(self) -> int:
-        """The number of the refused field (formats.md section 5)."""
+        """The number of the refused field (formats.md 5, derivatives.md 1)."""
         return FIELDS[self.field]
 
 

@@ -1,12 +1,22 @@
-"""EIP-712 digests of everything that is signed (formats.md section 3)."""
+"""EIP-712 digests of everything that is signed (formats.md section 3, derivatives.md section 1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 
-from merkat.spec.messages import Cancel, Floor, Heartbeat, Transfer, Vector, Withdraw
+from merkat.spec.messages import (
+    AnyVector,
+    Cancel,
+    Floor,
+    Heartbeat,
+    MarginMode,
+    Transfer,
+    Vector,
+    Withdraw,
+)
 from merkat.spec.orders import Order
+from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.values import keccak256
 
 DOMAIN = (
@@ -27,6 +37,8 @@ EPOCH = (
     "int64 premium)"
 )
 HEARTBEAT = "Heartbeat(uint16 group,uint64 number,uint64 time,bytes31 vector)"
+MARGIN_MODE = "MarginMode(uint32 account,uint8 mode,uint64 nonce)"
+SURFACE = "Surface(bytes vector)"
 RECEIPT = "Receipt(bytes32 venueSalt,uint64 logNumber,bytes32 commandHash,bytes32 journalHash)"
 
 NAME = "merkat"
@@ -51,6 +63,8 @@ def _encode_member(member_type: str, value: int | bytes | str) -> bytes:
         return keccak256(value.encode())
     if isinstance(value, int):  # uintN, intN: 256 bits, sign-extended
         return (value % 2**256).to_bytes(32, "big")
+    if member_type == "bytes":  # of any length: the hash of the contents
+        return keccak256(value)
     if member_type == "address":  # as uint160
         return value.rjust(32, b"\0")
     return value.ljust(32, b"\0")  # bytesN: at the left end
@@ -147,6 +161,23 @@ def epoch_digest(config: Config, vector: Vector) -> bytes:
         vector.basis,
         vector.premium,
     )
+
+
+def surface_digest(config: Config, vector: SurfaceVector) -> bytes:
+    """Return the 32 bytes that a group's nodes sign for a vector of version 2."""
+    return _digest(config, SURFACE, vector.encode())
+
+
+def vector_digest(config: Config, vector: AnyVector) -> bytes:
+    """Return the 32 bytes that a group's nodes sign for a vector of either version."""
+    if isinstance(vector, SurfaceVector):
+        return surface_digest(config, vector)
+    return epoch_digest(config, vector)
+
+
+def margin_mode_digest(config: Config, op: MarginMode) -> bytes:
+    """Return the 32 bytes that the owner signs to change its margin mode."""
+    return _digest(config, MARGIN_MODE, op.account, op.mode, op.nonce)
 
 
 def heartbeat_digest(config: Config, beat: Heartbeat) -> bytes:

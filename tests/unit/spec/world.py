@@ -11,7 +11,6 @@ from typing import Any
 
 from merkat.spec.messages import (
     Deposit,
-    Epoch,
     FeeSweep,
     Floor,
     ForcedWithdraw,
@@ -31,7 +30,7 @@ from merkat.spec.messages import (
 )
 from merkat.spec.orders import Order
 from merkat.spec.settle.machine import apply_op
-from merkat.spec.settle.ops import Fill, Inbox, MicroOp, OrderOpen, Stage
+from merkat.spec.settle.ops import Epoch, Fill, Inbox, MicroOp, OrderOpen, Stage
 from merkat.spec.settle.outcomes import ItemRefused, Outcome
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import (

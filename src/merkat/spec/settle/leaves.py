@@ -1,4 +1,4 @@
-"""The leaves of the settlement state and their words (formats.md section 7).
+"""The leaves of the settlement state and their words (formats.md 7, derivatives.md 1).
 
 The annotations of a leaf are the types of its fields; WORDS tells which fields share a word.
 `claimable[2]` is one value of a list.
@@ -27,11 +27,12 @@ from merkat.spec.codec import (
     Repeated,
     layout,
 )
+from merkat.spec.risk.terms import DATED, OPTIONS, PERPETUAL, SPOT
 from merkat.spec.rules import PARAMETER_COUNT
 from merkat.spec.values import MAX_NODES, TOKENS, ZERO31, ZERO_ADDRESS
 
 WORD_BYTES = 32
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 STANDARD = 0  # stages of an account
 IN_LIQUIDATION = 1
@@ -40,9 +41,13 @@ BANKRUPT = 3
 OPEN = 1  # states of an order
 CLOSED = 2
 
-PERPETUAL = 1  # kind of an instrument
+STANDARD_MARGIN = 0  # margin modes of an account
+PORTFOLIO_MARGIN = 1
+
 LISTING_OPEN = 1  # states of an instrument
 REDUCTIONS_ONLY = 2
+DELIVERED = 3
+LISTING_CLOSED = 4
 
 
 Words: TypeAlias = tuple[tuple[tuple[str, int | None, Integer | Raw], ...], ...]
@@ -140,7 +145,7 @@ class Account(Leaf):
     )
 
     owner: B20
-    margin_mode: U8 = 0
+    margin_mode: U8 = STANDARD_MARGIN
     stage: U8 = STANDARD
     stage_group: U16 = 0
     nonce: U64 = 0
@@ -204,6 +209,7 @@ class Instrument(Leaf):
         "kind state group size_decimals lot tick",
         "maker_fee taker_fee open_interest",
         "strike expiry delivery_price",
+        "coarse_tick coarse_from delivery_fee token",
     )
 
     kind: U8
@@ -218,11 +224,50 @@ class Instrument(Leaf):
     strike: I64 = 0
     expiry: U64 = 0
     delivery_price: I64 = 0
+    coarse_tick: I64 = 0
+    coarse_from: I64 = 0
+    delivery_fee: I64 = 0
+    token: U8 = 0
 
     @property
     def quantum(self) -> int:
         """The price step at which one lot moves 1e-6 USD."""
         return quantum(self.size_decimals, self.lot)
+
+    @property
+    def coin(self) -> int:
+        """Base units of one coin."""
+        base_units: int = 10**self.size_decimals
+        return base_units
+
+    @property
+    def is_perpetual(self) -> bool:
+        """Whether it never expires and pays funding."""
+        return self.kind == PERPETUAL
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether it expires: a future or an option."""
+        return self.kind in DATED
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it is a call or a put."""
+        return self.kind in OPTIONS
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether a position in it is a deposited token."""
+        return self.kind == SPOT
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a position may still stand in it."""
+        return self.state < LISTING_CLOSED
+
+    def tick_at(self, price: int) -> int:
+        """Return the step between the prices that orders may name at `price`."""
+        return self.coarse_tick if price >= self.coarse_from else self.tick
 
 
 def quantum(size_decimals: int, lot: int) -> int:
@@ -253,6 +298,11 @@ class Group(Leaf):
         "fund fund_day",
         "fund_day_open",
         "fund_day_used",
+        "risk_hash",
+        "rows_hash",
+        "row_root",
+        "fixed_expiry fixed_price",
+        "sample_day sample_count sample_sum",
     )
 
     initial_rate: I64 = 0
@@ -295,11 +345,24 @@ class Group(Leaf):
     fund_day: U32 = 0
     fund_day_open: I128 = 0
     fund_day_used: I128 = 0
+    risk_hash: B31 = ZERO31
+    rows_hash: B31 = ZERO31
+    row_root: B31 = ZERO31
+    fixed_expiry: U64 = 0
+    fixed_price: I64 = 0
+    sample_day: U32 = 0
+    sample_count: U32 = 0
+    sample_sum: I128 = 0
 
     @property
     def has_vector(self) -> bool:
         """Whether the group has ever had a vector."""
         return self.epoch_number > 0
+
+    @property
+    def has_risk_set(self) -> bool:
+        """Whether the group may list more than perpetuals, and its vectors are of version 2."""
+        return self.risk_hash != ZERO31
 
 
 PARAMETER_NAMES = tuple(member.name for member in fields(Group))[:PARAMETER_COUNT]

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 
 from merkat.spec import secp256k1
 from merkat.spec.codec import MalformedError
-from merkat.spec.messages import Epoch, Floor, Heartbeat, Transfer, Withdraw
+from merkat.spec.messages import Floor, Heartbeat, MarginMode, Transfer, Withdraw
 from merkat.spec.rules import Refused
 from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle import bankruptcy, fill, inbox, liquidation, money, oracle, orders
 from merkat.spec.settle.ops import (
     Bankrupt,
+    Deliver,
     DropHour,
+    Epoch,
+    Expire,
     Fill,
+    Hedge,
     Inbox,
     Liquidate,
     MicroOp,

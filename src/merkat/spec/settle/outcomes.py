@@ -74,16 +74,43 @@ class FundingPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryFixed:
+    """The delivery price of an expiry, and how many index samples it is the mean of."""
+
+    expiry: int
+    price: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class OracleHeard:
     """What an epoch or heartbeat did; `held` counts the held run, 0 when the vector stands."""
 
     held: int
     funding: FundingPaid | None
+    fixed: DeliveryFixed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The price at which a listing is delivered."""
+
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A position that is gone: its signed size, what a coin of it paid, the fee."""
+
+    listing: int
+    size: int
+    price: int
+    fee: int
 
 
 @dataclass(frozen=True, slots=True)
 class Liquidated:
-    """The fees of a liquidation's trade."""
+    """The fees of a liquidation's trade, a hedge's too."""
 
     maker_fee: int
     taker_fee: int
@@ -121,6 +148,8 @@ Outcome: TypeAlias = (
     | ForcedWithdrawn
     | Filled
     | OracleHeard
+    | Delivered
+    | Expired
     | Liquidated
     | WentBankrupt
     | TornUp

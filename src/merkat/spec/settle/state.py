@@ -17,6 +17,7 @@ from merkat.spec.settle.leaves import (
     OrderLeaf,
     Position,
 )
+from merkat.spec.settle.risks import GroupRecord, check_record, read_record
 from merkat.spec.trees import Tree, leaf_hash
 from merkat.spec.typed_data import Config
 from merkat.spec.values import ZERO32, cut, keccak256
@@ -37,10 +38,11 @@ SESSIONS_ROOT = ZERO32  # no session is ever written in version 1
 
 
 class State:
-    """Every leaf of the settlement machine.
+    """Every leaf of the settlement machine, and the risk records behind the groups' hashes.
 
     Read the leaves freely; before you write one, take it with the matching `change_` method, so
-    that the next `root()` hashes it again. Positions are written with `move_position` only.
+    that the next `root()` hashes it again. Positions are written with `move_position` only, risk
+    records with `set_risk`.
     """
 
     def __init__(self, config: Config) -> None:
@@ -50,6 +52,7 @@ class State:
         self.instruments: dict[int, Instrument] = {}
         self.accounts: dict[int, Account] = {}
         self.orders: dict[int, OrderLeaf] = {}
+        self.risks: dict[int, GroupRecord] = {}  # of the groups with a risk set
         self._touched_groups: set[int] = set()
         self._touched_instruments: set[int] = set()
         self._touched_accounts: set[int] = set()
@@ -107,6 +110,14 @@ class State:
         """Remove an order's leaf."""
         del self.orders[key]
         self._touched_orders.add(key)
+
+    def set_risk(self, group: int, record: GroupRecord) -> None:
+        """Write a group's risk record and its hashes into the group's leaf."""
+        self.risks[group] = record
+        leaf = self.change_group(group)
+        leaf.risk_hash = record.risk_set.hash
+        if record.built is not None:
+            leaf.rows_hash, leaf.row_root = record.built.hash, record.built.root
 
     def move_position(self, account: int, slot: int, listing: int, change: int) -> None:
         """Add `change` to the position in a slot; at size 0 the slot becomes empty.
@@ -177,6 +188,8 @@ class State:
         parts += [self.account_record(index) for index in sorted(self.accounts)]
         parts.append(u32(len(self.orders)))
         parts += [self.order_record(key) for key in sorted(self.orders)]
+        parts.append(u32(len(self.risks)))
+        parts += [self.risk_record(group) for group in sorted(self.risks)]
         rest = b"".join(parts)
         return u32(len(rest)) + rest
 
@@ -200,6 +213,10 @@ class State:
         """Return an order's key and words."""
         return encode_key(key) + self.orders[key].words()
 
+    def risk_record(self, group: int) -> bytes:
+        """Return a group's number and its risk record."""
+        return group.to_bytes(2, "big") + self.risks[group].encode()
+
     @classmethod
     def read(cls, config: Config, reader: Reader) -> State:
         """Take the settlement part of a snapshot off the reader; MalformedError if it is none."""
@@ -214,6 +231,8 @@ class State:
             state.take_account(index, inner)
         for key in _ascending_keys(inner, ORDERS_DEPTH):
             state.take_order(key, inner)
+        for group in _ascending_keys(inner, GROUPS_DEPTH):
+            state.risks[group] = read_record(inner)
         inner.finish()
         state.check_references()
         return state
@@ -252,10 +271,14 @@ class State:
         """Refuse (MalformedError) a leaf that names, or has, a number that is not given out.
 
         Accounts and listings may be missing below next_account and next_listing: S-02 and I-17
-        take them for unknown. Whatever another leaf names must be there.
+        take them for unknown. Whatever another leaf names must be there, and so must the risk
+        record that a group's hashes are of.
         """
         globals_ = self.globals_
         _expect(sorted(self.groups) == list(range(globals_.next_group)), "groups below next_group")
+        _expect(self.risks.keys() <= self.groups.keys(), "risk records of groups that are there")
+        for group, leaf in self.groups.items():
+            check_record(group, leaf, self.risks.get(group))
         for listing, instrument in self.instruments.items():
             given_out = 1 <= listing < globals_.next_listing
             _expect(given_out, f"listing {listing} below next_listing")
