@@ -5,11 +5,13 @@ All seven keys live in this one process: it shows the path, not the trust.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from merkat import _core
 from merkat.sdk import commands
 from merkat.sdk.keys import Domain, derive_secret
+from merkat.sdk.surfaces import Surface
 
 NODES: Final = 7
 THRESHOLD: Final = 5
@@ -21,11 +23,16 @@ class OracleNodes:
 
     def __init__(self, domain: Domain, seed: int, group: int = 0) -> None:
         self.domain = domain
+        self.seed = seed
         self.group = group
         self.secrets = [derive_secret(seed, "node", node) for node in range(NODES)]
         self.addresses = [_core.address_of(secret) for secret in self.secrets]
         self.number = 0
         self.vector_hash = commands.NO_VECTOR
+
+    def of_group(self, group: int) -> OracleNodes:
+        """Return the same nodes for another group."""
+        return OracleNodes(self.domain, self.seed, group)
 
     def _sign(self, payload: bytes) -> bytes:
         """Return the signatures of five nodes, another five from epoch to epoch."""
@@ -40,6 +47,16 @@ class OracleNodes:
         vector = commands.vector(
             self.group, self.number, time_ns, self.vector_hash, index, basis, premium
         )
+        self.vector_hash = _core.keccak256(vector)[:31]
+        return commands.epoch(vector, self._sign(vector))
+
+    def surface(self, make: Callable[[int, int, bytes], Surface]) -> bytes:
+        """Return the command with the next vector of version 2.
+
+        `make` gets group, number and the hash of the vector before and returns what is signed.
+        """
+        self.number += 1
+        vector = make(self.group, self.number, self.vector_hash).encode()
         self.vector_hash = _core.keccak256(vector)[:31]
         return commands.epoch(vector, self._sign(vector))
 

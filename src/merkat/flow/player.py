@@ -101,6 +101,16 @@ class Player:
             self._append(time_ns, command)
             self._inbox_cursor += 1
 
+    def activate(self, time_ns: int) -> None:
+        """Take up every vector of version 2 that was sent: waits for its rows, then switches.
+
+        Nothing comes between the rows and their command, so that a flow gives the same log each
+        time whatever the workers' pace.
+        """
+        self.flush()
+        for command in self.sequencer.activations(wait=True):
+            self._append(time_ns, command)
+
     @property
     def unsettled(self) -> bool:
         """Return whether some command's answer has not been read yet."""

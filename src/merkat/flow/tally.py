@@ -23,7 +23,7 @@ _FORCED_AT: Final = 21
 _TRADE_PRICE_AT: Final = 4 + 12 + 12 + 1
 
 Hook = Callable[[int, bytes], None]
-_EVENT_KINDS_MAX: Final = 32
+_EVENT_KINDS_MAX: Final = max(EVENTS) + 1
 
 
 def rule_names() -> dict[int, str]:
