@@ -23,7 +23,7 @@ class Terms:
     expiry: int
     quantum: int
     delivery_price: int = 0
-    """What it is delivered at, 0 until that is known."""
+    """What it is delivered at, 0 until that is known: the leaf's, else the group's fixed price."""
 
 
 def payoff(kind: int, strike: int, price: int) -> int:

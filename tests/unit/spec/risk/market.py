@@ -146,16 +146,18 @@ def invented_set(draw: Random) -> RiskSet:
         roll_rate=draw.choice((0, 20_000_000)),
         delta_threshold=draw.choice((0, 10**9)),
         vega_threshold=draw.choice((0, 10**8)),
+        vega_slope=draw.choice((10**9, 999_999_999)),
         damp_low=draw.choice((0, 20_000_000)),
         collateral_offset=draw.choice((0, 1)),
         standard_initial_least=draw.choice((0, 130_000_000)),
+        standard_unpaired_maintenance=draw.choice((1_100_000_000, 1_100_000_001)),
     )
     return RiskSet(scalars, SMALL_SCENARIOS)
 
 
 def invented_row(draw: Random, terms: Terms, risk_set: RiskSet, time: int) -> Row:
     """A row whose columns are anything."""
-    mark = draw.randrange(0, 10**10) // QUANTUM * QUANTUM
+    mark = draw.randrange(0, draw.choice((10**8, 10**10, 10**11))) // QUANTUM * QUANTUM
 
     def near() -> int:
         return max(0, mark + draw.randrange(-(10**10), 10**10))
@@ -166,7 +168,7 @@ def invented_row(draw: Random, terms: Terms, risk_set: RiskSet, time: int) -> Ro
         kind=terms.kind,
         strike=terms.strike,
         expiry=terms.expiry,
-        forward=INDEX,
+        forward=INDEX + 123_457,
         mark=mark,
         low=max(0, mark - draw.randrange(10**6) * QUANTUM),
         high=mark + draw.randrange(10**6) * QUANTUM,
@@ -187,6 +189,7 @@ def invented_group(draw: Random) -> GroupRisk:
     terms = listings(EXPIRIES[:3], STRIKES[2:4])
     risk_set = invented_set(draw)
     made = vector(
+        index=INDEX + draw.randrange(10**6),
         confidence=draw.choice((10**9, 800_000_000)),
         peg=draw.choice((10**9, 950_000_000)),
     )
@@ -205,7 +208,7 @@ def invented_sizes(draw: Random, group_risk: GroupRisk, count: int) -> dict[int,
     """Positions in up to `count` listings; collateral is never short."""
     sizes = {}
     for listing in draw.sample(sorted(group_risk.rows), count):
-        lots = draw.choice((-1, 1)) * draw.choice((1, 7, 300, 25_000))
+        lots = draw.choice((-1, 1)) * draw.choice((1, 7, 313, 25_001))
         if group_risk.rows[listing].kind == SPOT:
             lots = abs(lots)
         sizes[listing] = lots * LOT

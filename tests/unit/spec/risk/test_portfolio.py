@@ -176,6 +176,26 @@ def test_the_at_the_money_deviation_pins_below_its_threshold_alone() -> None:
         assert group.is_pinned(row) is pinned
 
 
+@pytest.mark.parametrize(
+    ("forward", "counts"),
+    [(MONEY * 100 // 118, False), (MONEY * 100 // 118 + 1, True), (MONEY * 100 // 82, True)],
+)
+def test_only_strikes_inside_the_price_range_are_pinned(forward: int, counts: bool) -> None:
+    row = replace(market.market_rows()[call(MONEY, FIRST)], forward=forward)
+    assert (portfolio.pin_loss(market.group(), [(row, COIN)]) > 0) is counts
+
+
+def test_a_strike_at_the_end_of_the_price_range_is_inside() -> None:
+    row = market.market_rows()[call(MONEY, FIRST)]
+    for forward in (50 * 10**9, 60 * 10**9):
+        for strike in (forward * 118 // 100, forward * 82 // 100):
+            held = [(replace(row, forward=forward, strike=strike), COIN)]
+            assert portfolio.pin_loss(market.group(), held) > 0
+            out = 1 if strike > forward else -1
+            beyond = [(replace(row, forward=forward, strike=strike + out * 10**4), COIN)]
+            assert portfolio.pin_loss(market.group(), beyond) == 0
+
+
 def small_group(scenarios: Sequence[Scenario], entries: Sequence[int], fund: int) -> GroupRisk:
     """A group of one perpetual at 1,000 USD with these entries."""
     row = replace(market.market_rows()[PERP], mark=10**9, scenarios=tuple(entries))

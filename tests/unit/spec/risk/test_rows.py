@@ -256,6 +256,15 @@ def after_expiry(**changes: object) -> RowInputs:
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
+def test_a_row_stays_from_the_expiry_on() -> None:
+    call = market.listing_of(CALL, market.STRIKES[2], FIRST)
+    at_expiry = after_expiry(vector=market.vector(time=FIRST))
+    assert market.rows_of(at_expiry)[call] == market.market_rows()[call]
+    second = FIRST - 10**9
+    before = market.rows_of(after_expiry(vector=market.vector(time=second)))[call]
+    assert before != market.market_rows()[call], "a second before it is priced"
+
+
 def test_between_expiry_and_delivery_price_the_row_stays() -> None:
     call = market.listing_of(CALL, market.STRIKES[2], FIRST)
     assert market.rows_of(after_expiry())[call] == market.market_rows()[call]

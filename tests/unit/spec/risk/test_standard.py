@@ -146,6 +146,8 @@ def test_an_option_order_needs_its_premium_or_the_margin_of_its_short(
     assert standard_option_need(GROUP, sell) == short - limit // 2
     generous = OpenOrder(listing, False, 2**45, COIN)
     assert standard_option_need(GROUP, generous) == 0, "a premium larger than the margin needs none"
+    uneven = OpenOrder(listing, True, limit + 1, 3)
+    assert standard_option_need(GROUP, uneven) == 3 * (limit + 1) // COIN + 1, "rounded up"
 
 
 def test_a_spot_order_needs_what_its_fill_would_cost() -> None:
@@ -160,6 +162,8 @@ def test_a_spot_order_needs_what_its_fill_would_cost() -> None:
     for (is_buy, limit), need in cases.items():
         order = OpenOrder(COLLATERAL, is_buy, limit, COIN)
         assert spot_need(GROUP, order) == need, (is_buy, limit)
+    uneven = OpenOrder(COLLATERAL, False, at_mark - 1, 3)
+    assert spot_need(GROUP, uneven) == 1, "rounded up"
 
 
 def test_each_need_is_asked_of_its_own_kind() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from merkat.spec.pricing.q64 import ONE as Q64_ONE
 from merkat.spec.risk.parameters import Scalars
-from merkat.spec.risk.surface import CHECKS, EXPIRY_NS_MAX, Candidate, density
+from merkat.spec.risk.surface import CHECKS, EXPIRY_NS_MAX, Candidate, clamped_variance, density
 from merkat.spec.risk.terms import CALL, FUTURE, Terms
 from merkat.spec.risk.vector import ExpiryQuote, SurfaceVector
 from tests.unit.spec.risk import market
@@ -143,6 +144,13 @@ def test_e_08_accepts_a_slope_of_two() -> None:
     assert CHECKS["E-08"](alone(steeper)) == "surface", "1.7 (1 + 0.2) is above 2"
 
 
+def test_e_08_ends_at_a_slope_of_two_and_a_least_variance_of_zero() -> None:
+    assert CHECKS["E-08"](alone(flat(10**9, b=2 * 10**12))) is None, "2 (1 + 0) is allowed"
+    # With rho 0.8 the least variance is a + 0.6 b sigma.
+    for a, field in ((-6 * 10**9 + 100, None), (-6 * 10**9 - 100, "surface")):
+        assert CHECKS["E-08"](alone(flat(a, b=10**11, rho=8 * 10**11))) == field
+
+
 def test_e_09_refuses_a_slice_with_a_butterfly() -> None:
     # A kink away from the money, and wings that are steep for so little variance.
     kinked = flat(0, b=5 * 10**11, m=2 * 10**11, sigma=10**11)
@@ -177,6 +185,17 @@ def test_e_10_sees_a_crossing_in_a_wing_alone() -> None:
         market.vector(expiries=(earlier, replace(earlier, expiry=later.expiry))), terms=()
     )
     assert CHECKS["E-10"](equal) is None, "equal variance is allowed"
+
+
+def test_e_10_sees_a_crossing_between_the_money_and_the_wings() -> None:
+    earlier = flat(10**10)
+    later = flat(2 * 10**9, b=10**11, m=10**11, sigma=5 * 10**10, expiry=FIRST + 10**9)
+    for moneyness, is_above in ((-4, True), (0, True), (1, False), (2, True), (4, True)):
+        k = moneyness * Q64_ONE // 10
+        above = clamped_variance(later.slice, k) >= clamped_variance(earlier.slice, k)
+        assert above is is_above, "this pair crosses at a tenth alone"
+    crossing = candidate(market.vector(expiries=(earlier, later)), terms=())
+    assert CHECKS["E-10"](crossing) == "surface"
 
 
 @pytest.mark.parametrize("kind", [FUTURE, CALL])
