@@ -272,7 +272,7 @@ def _underlying(fields: Fields) -> Underlying:
     vol = fields.scaled("vol", ONE, 500_000_000)
     underlying = Underlying(
         index=fields.scaled("index", MICRO),
-        expiries=tuple(sorted(quotes, key=lambda quote: quote.expiry)),
+        expiries=tuple(sorted(quotes, key=lambda quote: quote.expiry_ns)),
         basis=fields.scaled("basis", ONE, 0),
         vol=vol,
         vol_mean=fields.scaled("vol_mean", ONE, vol),
@@ -292,7 +292,7 @@ def _quote(fields: Fields) -> Quote:
     expiry = time_ns(fields.text("expiry"), fields.path("expiry"))
     if expiry % SECOND_NS:
         raise DocumentError(f"{fields.path('expiry')} is not whole; expected whole seconds")
-    quote = Quote(expiry=expiry, forward=fields.scaled("forward", MICRO), **shape)
+    quote = Quote(expiry_ns=expiry, forward=fields.scaled("forward", MICRO), **shape)
     fields.finish()
     return quote
 

@@ -19,7 +19,7 @@ from merkat.spec.risk.group import GroupRisk
 from merkat.spec.risk.rows import RowInputs, build_rows
 from merkat.spec.risk.surface import CHECKS, Candidate
 from merkat.spec.risk.terms import FUTURE, OPTIONS, PERPETUAL, SPOT, Terms
-from merkat.spec.risk.vector import SurfaceVector
+from merkat.spec.risk.vector import ExpiryQuote, SurfaceVector
 from merkat.spec.risk.window import Samples
 from merkat.spec.values import ONE, ceil_div
 
@@ -200,7 +200,11 @@ def _on_quantum(instrument: str, field: str, price: int, underlying: Underlying)
 
 
 def _vector(number: int, market: Market, underlying: Underlying) -> SurfaceVector:
-    alive = tuple(quote for quote in underlying.expiries if quote.expiry > market.time_ns)
+    alive = tuple(
+        ExpiryQuote(each.expiry_ns, each.forward, each.a, each.b, each.rho, each.m, each.sigma)
+        for each in underlying.expiries
+        if each.expiry_ns > market.time_ns
+    )
     return SurfaceVector(
         version=2,
         group=number,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from merkat.sdk.surfaces import ExpiryQuote
 from merkat.spec.risk.parameters import DEFAULT_SET, RiskSet
-from merkat.spec.risk.vector import ExpiryQuote
 from merkat.spec.values import ONE
 
 Quote = ExpiryQuote
