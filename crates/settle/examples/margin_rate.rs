@@ -98,7 +98,7 @@ fn main() {
     });
     println!("hash them: {} us", ns / 1_000);
 
-    let market = Market::new(&rows, COIN);
+    let market = Market::new(&std::sync::Arc::new(rows.clone()), COIN);
     // 127 options over all expiries, so over three with pin risk too, and the perpetual.
     let held: Vec<(usize, i64)> = (0..128)
         .map(|number| {

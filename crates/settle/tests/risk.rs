@@ -12,6 +12,7 @@ use merkat_settle::risk::{
 };
 use plain::Book;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use world::{COIN, Draw, orders, positions, rows};
 
 const BOOKS: u64 = 10_000;
@@ -29,7 +30,7 @@ fn portfolio_margin_is_that_of_the_tables() {
         if seed % 50 == 0 {
             world = rows(&mut draw);
         }
-        let market = Market::new(&world, COIN);
+        let market = Market::new(&Arc::new(world.clone()), COIN);
         let fund = fund(&mut draw);
         let held = positions(&mut draw, &world, 8);
         let resting = orders(&mut draw, &world, 4);
@@ -63,6 +64,10 @@ fn portfolio_margin_is_that_of_the_tables() {
             book.risk(true).0,
             "R of IM, seed {seed}"
         );
+        assert_eq!(
+            found.initial_alone,
+            portfolio.margin(&market, fund).initial
+        );
         let cold = portfolio_margin(&market, fund, &held);
         assert_eq!(
             cold,
@@ -84,7 +89,7 @@ fn changes_one_by_one_and_taken_back_give_the_same_sums() {
     for seed in 1..=500 {
         let mut draw = Draw(seed);
         let world = rows(&mut draw);
-        let market = Market::new(&world, COIN);
+        let market = Market::new(&Arc::new(world.clone()), COIN);
         let fund = fund(&mut draw);
         let held = positions(&mut draw, &world, 20);
         let mut portfolio = Portfolio::new(&market);
@@ -125,7 +130,7 @@ fn standard_margin_is_that_of_the_tables() {
     for seed in 1..=BOOKS {
         let mut draw = Draw(seed.wrapping_mul(0x1234_5677));
         let world = rows(&mut Draw(1 + seed / 50));
-        let market = Market::new(&world, COIN);
+        let market = Market::new(&Arc::new(world.clone()), COIN);
         let held = positions(&mut draw, &world, 8);
         let book = Book {
             rows: &world,
@@ -178,7 +183,7 @@ fn no_subset_of_fills_is_worse_than_the_margin_of_the_orders() {
     for seed in 1..=BOOKS {
         let mut draw = Draw(seed.wrapping_mul(0x0bad_5eed));
         let world = rows(&mut Draw(1 + seed / 50));
-        let market = Market::new(&world, COIN);
+        let market = Market::new(&Arc::new(world.clone()), COIN);
         let held = positions(&mut draw, &world, 4);
         let resting = orders(&mut draw, &world, 5);
         let book = Book {
@@ -247,7 +252,7 @@ fn no_subset_of_fills_is_worse_than_the_margin_of_the_orders() {
 fn orders_are_counted_and_taken_off() {
     let mut draw = Draw(77);
     let world = rows(&mut draw);
-    let market = Market::new(&world, COIN);
+    let market = Market::new(&Arc::new(world.clone()), COIN);
     for _ in 0..200 {
         let resting = orders(&mut draw, &world, 6);
         let mut sums = OrderSums::new(&market, &resting);
@@ -270,7 +275,7 @@ fn more_of_the_same_book_needs_no_less() {
     for seed in 1..=1_000 {
         let mut draw = Draw(seed);
         let world = rows(&mut draw);
-        let market = Market::new(&world, COIN);
+        let market = Market::new(&Arc::new(world.clone()), COIN);
         let held = positions(&mut draw, &world, 8);
         let twice: Vec<_> = held.iter().map(|(place, q)| (*place, 2 * q)).collect();
         let (one, two) = (
@@ -332,7 +337,7 @@ fn absurd_sizes_do_not_overflow() {
     let mut draw = Draw(9);
     let world = rows(&mut draw);
     for coin in [1, COIN, 1_000_000_000_000_000_000] {
-        let market = Market::new(&world, coin);
+        let market = Market::new(&Arc::new(world.clone()), coin);
         for sign in [1, -1] {
             let largest = ((1_i64 << 56) - 1) * sign;
             let held: Vec<_> = (0..world.rows().len())

@@ -51,7 +51,7 @@ pub(super) struct ExpiryBook {
 }
 
 impl ExpiryBook {
-    pub(super) fn new(number: u16, market: &Market<'_>) -> Self {
+    pub(super) fn new(number: u16, market: &Market) -> Self {
         Self {
             number,
             skews: alloc::vec![0; market.skews.len()],
@@ -60,7 +60,7 @@ impl ExpiryBook {
     }
 
     /// Moves a position from one size to another; both zero never.
-    pub(super) fn change(&mut self, market: &Market<'_>, place: usize, from: i64, to: i64) {
+    pub(super) fn change(&mut self, market: &Market, place: usize, from: i64, to: i64) {
         let row = market.row(place);
         let by = i128::from(to) - i128::from(from);
         let mark = i128::from(row.mark);
@@ -106,12 +106,12 @@ impl ExpiryBook {
     }
 
     /// abs(floor(sum / COIN)) of a skew scenario, by its place among them.
-    pub(super) fn skew_loss(&self, market: &Market<'_>, place: usize) -> i128 {
+    pub(super) fn skew_loss(&self, market: &Market, place: usize) -> i128 {
         floor_coins(self.skews[place], market.coin).abs()
     }
 
     /// B's part. `years` is the largest among the held rows.
-    pub(super) fn refresh_basis(&mut self, market: &Market<'_>, years: impl FnOnce() -> i64) {
+    pub(super) fn refresh_basis(&mut self, market: &Market, years: impl FnOnce() -> i64) {
         let up = floor_coins(self.up, market.coin);
         let down = floor_coins(self.down, market.coin);
         let loss = (-up).max(-down);
@@ -127,7 +127,7 @@ impl ExpiryBook {
     /// make of it.
     pub(super) fn refresh_pin(
         &mut self,
-        market: &Market<'_>,
+        market: &Market,
         delta_one: impl Fn(i64, i64) -> i128,
     ) {
         self.pin_loss = 0;

@@ -1,5 +1,6 @@
 //! What the margin of every account of a group is computed from.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use merkat_pricing::{Row, Rows, Scenario, scalar};
@@ -12,8 +13,8 @@ pub(super) const COLUMNS: usize = merkat_pricing::set::SCENARIOS_MAXIMUM;
 
 /// The rows of a group, made ready: once for each epoch.
 #[derive(Clone, Debug)]
-pub struct Market<'a> {
-    pub(super) rows: &'a Rows,
+pub struct Market {
+    pub(super) rows: Arc<Rows>,
     /// Base units of a coin: 10^size_decimals.
     pub(super) coin: i64,
     /// Bit s: scenario s is ordinary and counts in full.
@@ -51,13 +52,13 @@ pub(super) struct Scalars {
     pub damp_high: i128,
 }
 
-impl<'a> Market<'a> {
+impl Market {
     /// The rows of a group whose coin has this many base units.
     ///
     /// # Panics
     /// If the coin is not positive.
     #[must_use]
-    pub fn new(rows: &'a Rows, coin: i64) -> Self {
+    pub fn new(rows: &Arc<Rows>, coin: i64) -> Self {
         assert!(
             coin > 0,
             "a coin of {coin} base units, expected 10^size_decimals"
@@ -74,7 +75,7 @@ impl<'a> Market<'a> {
         let gap = (of(scalar::PEG_THRESHOLD) - i128::from(vector.peg)).max(0);
         let peg = gap * of(scalar::PEG_FACTOR) / i128::from(RATE_ONE);
         Self {
-            rows,
+            rows: Arc::clone(rows),
             coin,
             undamped: full.iter().fold(0, |bits, number| bits | 1 << number),
             damped: numbers(&|one| one.is_ordinary() && !one.is_undamped()),
@@ -104,8 +105,8 @@ impl<'a> Market<'a> {
 
     /// The rows.
     #[must_use]
-    pub fn rows(&self) -> &'a Rows {
-        self.rows
+    pub fn rows(&self) -> &Arc<Rows> {
+        &self.rows
     }
 
     /// Base units of a coin.
@@ -115,7 +116,7 @@ impl<'a> Market<'a> {
     }
 
     #[inline]
-    pub(super) fn row(&self, place: usize) -> &'a Row {
+    pub(super) fn row(&self, place: usize) -> &Row {
         &self.rows.rows()[place]
     }
 

@@ -36,7 +36,7 @@ pub struct Resting {
 impl OrderSums {
     /// Of these orders.
     #[must_use]
-    pub fn new(market: &Market<'_>, orders: &[Resting]) -> Self {
+    pub fn new(market: &Market, orders: &[Resting]) -> Self {
         let mut sums = Self::default();
         for order in orders {
             sums.add(market, order);
@@ -51,7 +51,7 @@ impl OrderSums {
     }
 
     /// Counts an order.
-    pub fn add(&mut self, market: &Market<'_>, order: &Resting) {
+    pub fn add(&mut self, market: &Market, order: &Resting) {
         self.orders += 1;
         self.shift(market, order, 1);
     }
@@ -60,12 +60,12 @@ impl OrderSums {
     ///
     /// # Panics
     /// If no order is counted.
-    pub fn remove(&mut self, market: &Market<'_>, order: &Resting) {
+    pub fn remove(&mut self, market: &Market, order: &Resting) {
         self.orders -= 1;
         self.shift(market, order, -1);
     }
 
-    fn shift(&mut self, market: &Market<'_>, order: &Resting, sign: i128) {
+    fn shift(&mut self, market: &Market, order: &Resting, sign: i128) {
         let (left, limit) = (i128::from(order.left), i128::from(order.limit));
         let entries = market.rows.entries(order.place);
         for (loss, entry) in self.losses.iter_mut().zip(entries) {

@@ -24,6 +24,8 @@ pub struct GroupMargin {
     pub maintenance: i128,
     /// IM of the group; with orders where they were given.
     pub initial: i128,
+    /// IM of the group without orders.
+    pub initial_alone: i128,
     /// R, from positions alone.
     pub risk: i128,
     /// R from the IM losses.
@@ -70,7 +72,7 @@ pub struct Portfolio {
 impl Portfolio {
     /// Of an account without positions.
     #[must_use]
-    pub fn new(market: &Market<'_>) -> Self {
+    pub fn new(market: &Market) -> Self {
         Self {
             sums: [0; COLUMNS],
             legs: Vec::new(),
@@ -89,7 +91,7 @@ impl Portfolio {
 
     /// Of these positions, as (place among the rows, size).
     #[must_use]
-    pub fn of(market: &Market<'_>, positions: &[(usize, i64)]) -> Self {
+    pub fn of(market: &Market, positions: &[(usize, i64)]) -> Self {
         let mut portfolio = Self::new(market);
         for (place, size) in positions {
             portfolio.apply(market, *place, *size);
@@ -120,14 +122,14 @@ impl Portfolio {
 
     /// N of an expiry, in base units: shorts without a long of the same strike.
     #[must_use]
-    pub fn naked(&self, market: &Market<'_>, place: usize) -> i128 {
+    pub fn naked(&self, market: &Market, place: usize) -> i128 {
         let number = market.rows.expiry_of(place);
         let found = self.books.iter().find(|book| book.number == number);
         found.map_or(0, |book| self.naked_of(market, book))
     }
 
     /// Options past their expiry are no naked shorts.
-    fn naked_of(&self, market: &Market<'_>, book: &ExpiryBook) -> i128 {
+    fn naked_of(&self, market: &Market, book: &ExpiryBook) -> i128 {
         let expiry = &market.rows.expiries()[usize::from(book.number)];
         if expiry.is_ahead { book.naked } else { 0 }
     }
@@ -136,7 +138,7 @@ impl Portfolio {
     ///
     /// # Panics
     /// If there is no such row or the size leaves i64.
-    pub fn change(&mut self, market: &Market<'_>, place: usize, by: i64) {
+    pub fn change(&mut self, market: &Market, place: usize, by: i64) {
         self.apply(market, place, by);
         match market.row(place).kind {
             // They move the ends of every expiry.
@@ -152,7 +154,7 @@ impl Portfolio {
     }
 
     /// [`Self::change`] but for pin risk.
-    fn apply(&mut self, market: &Market<'_>, place: usize, by: i64) {
+    fn apply(&mut self, market: &Market, place: usize, by: i64) {
         if by == 0 {
             return;
         }
@@ -199,7 +201,7 @@ impl Portfolio {
         }
     }
 
-    fn change_perpetual(&mut self, market: &Market<'_>, mark: i128, from: i64, to: i64) {
+    fn change_perpetual(&mut self, market: &Market, mark: i128, from: i64, to: i64) {
         for (size, sign) in [(from, -1), (to, 1)] {
             let size = i128::from(size.unsigned_abs());
             let value = floor_coins(size * mark, market.coin);
@@ -209,7 +211,7 @@ impl Portfolio {
         }
     }
 
-    fn change_dated(&mut self, market: &Market<'_>, place: usize, from: i64, to: i64) {
+    fn change_dated(&mut self, market: &Market, place: usize, from: i64, to: i64) {
         self.change_roll(market, place, from, to);
         let number = market.rows.expiry_of(place);
         debug_assert_ne!(number, NO_EXPIRY, "a dated row has an expiry");
@@ -235,7 +237,7 @@ impl Portfolio {
     }
 
     /// Adds or takes what an expiry's book adds to the account's terms.
-    fn count_book(&mut self, market: &Market<'_>, at: usize, sign: i128) {
+    fn count_book(&mut self, market: &Market, at: usize, sign: i128) {
         let book = &self.books[at];
         for (place, sum) in self.skews.iter_mut().enumerate() {
             *sum += sign * book.skew_loss(market, place);
@@ -244,7 +246,7 @@ impl Portfolio {
         self.naked += sign * self.naked_of(market, &self.books[at]);
     }
 
-    fn change_roll(&mut self, market: &Market<'_>, place: usize, from: i64, to: i64) {
+    fn change_roll(&mut self, market: &Market, place: usize, from: i64, to: i64) {
         let row = market.row(place);
         let factor = market.scalars.roll_rate * i128::from(row.years);
         if factor == 0 {
@@ -258,13 +260,13 @@ impl Portfolio {
         }
     }
 
-    fn refresh_pins(&mut self, market: &Market<'_>) {
+    fn refresh_pins(&mut self, market: &Market) {
         for at in 0..self.books.len() {
             self.refresh_pin(market, at);
         }
     }
 
-    fn refresh_pin(&mut self, market: &Market<'_>, at: usize) {
+    fn refresh_pin(&mut self, market: &Market, at: usize) {
         let (legs, book) = (&self.legs, &mut self.books[at]);
         let future = book.future;
         // The listings without an expiry are few: perpetual and spot.
@@ -287,7 +289,7 @@ impl Portfolio {
 
     /// MM and IM of the positions; `fund` is the group's.
     #[must_use]
-    pub fn margin(&self, market: &Market<'_>, fund: i128) -> GroupMargin {
+    pub fn margin(&self, market: &Market, fund: i128) -> GroupMargin {
         let (risk, worst) = self.risk(market, fund, None);
         self.figures(market, risk, worst, risk)
     }
@@ -296,7 +298,7 @@ impl Portfolio {
     #[must_use]
     pub fn margin_with_orders(
         &self,
-        market: &Market<'_>,
+        market: &Market,
         fund: i128,
         orders: &OrderSums,
     ) -> GroupMargin {
@@ -310,7 +312,7 @@ impl Portfolio {
 
     fn figures(
         &self,
-        market: &Market<'_>,
+        market: &Market,
         risk: i128,
         worst: u8,
         initial_risk: i128,
@@ -330,9 +332,11 @@ impl Portfolio {
         let added_initial = self.perpetual_initial
             + rate_of(naked, scalars.naked_initial)
             + market.confidence_margin(self.contracts);
+        let initial = |risk| rate_of(risk, market.initial_factor) + added + added_initial;
         GroupMargin {
             maintenance: rate_of(risk, scalars.maintenance_factor) + added,
-            initial: rate_of(initial_risk, market.initial_factor) + added + added_initial,
+            initial: initial(initial_risk),
+            initial_alone: initial(risk),
             risk,
             initial_risk,
             worst,
@@ -341,7 +345,7 @@ impl Portfolio {
     }
 
     /// R and the term that gives it.
-    fn risk(&self, market: &Market<'_>, fund: i128, orders: Option<&OrderSums>) -> (i128, u8) {
+    fn risk(&self, market: &Market, fund: i128, orders: Option<&OrderSums>) -> (i128, u8) {
         let (mut risk, mut worst) = self.ordinary(market, fund, orders);
         let mut take = |loss: i128, name: u8| {
             if loss > risk {
@@ -362,7 +366,7 @@ impl Portfolio {
     }
 
     /// The largest ordinary loss and the first scenario that gives it.
-    fn ordinary(&self, market: &Market<'_>, fund: i128, orders: Option<&OrderSums>) -> (i128, u8) {
+    fn ordinary(&self, market: &Market, fund: i128, orders: Option<&OrderSums>) -> (i128, u8) {
         let coin = i128::from(market.coin);
         // L_s + O_s = floor((sum + O_s COIN) / COIN): one division finds the worst of those that count in full.
         let sum_of = |number: usize| match orders {
@@ -403,7 +407,7 @@ struct Damper {
 }
 
 impl Damper {
-    fn new(market: &Market<'_>, fund: i128) -> Self {
+    fn new(market: &Market, fund: i128) -> Self {
         let share = |rate: i128| fund.max(0).saturating_mul(rate) / i128::from(RATE_ONE);
         Self {
             low: share(market.scalars.damp_low),
@@ -429,7 +433,7 @@ impl Damper {
 /// The margin of these positions, as (place among the rows, size), from nothing.
 #[must_use]
 pub fn portfolio_margin(
-    market: &Market<'_>,
+    market: &Market,
     fund: i128,
     positions: &[(usize, i64)],
 ) -> GroupMargin {

@@ -23,7 +23,7 @@ pub struct Requirement {
 /// # Panics
 /// If the row at this place is no option, or the size is negative.
 #[must_use]
-pub fn short_requirement(market: &Market<'_>, place: usize, size: i64) -> Requirement {
+pub fn short_requirement(market: &Market, place: usize, size: i64) -> Requirement {
     let row = market.row(place);
     assert!(row.is_option(), "listing {} is no option", row.listing);
     assert!(size >= 0, "a short of {size} base units: give its size");
@@ -66,7 +66,7 @@ struct Held {
 }
 
 impl Held {
-    fn add(&mut self, market: &Market<'_>, place: usize, size: i64) {
+    fn add(&mut self, market: &Market, place: usize, size: i64) {
         let row = market.row(place);
         if self.strikes.is_empty() {
             self.forward = row.forward;
@@ -89,7 +89,7 @@ impl Held {
         });
     }
 
-    fn requirement(&mut self, market: &Market<'_>) -> Requirement {
+    fn requirement(&mut self, market: &Market) -> Requirement {
         self.strikes.sort_unstable_by_key(|one| one.strike);
         let mut worst = floor_coins(payoff_at_zero(&self.strikes), market.coin);
         sweep(&self.strikes, |_, payoff| {
@@ -118,7 +118,7 @@ impl Held {
 /// All positions of the group are given: IM holds C, which counts every one but spot. Perpetuals, futures and spot add
 /// nothing else here; rules.md says what they require.
 #[must_use]
-pub fn standard_margin(market: &Market<'_>, positions: &[(usize, i64)]) -> Requirement {
+pub fn standard_margin(market: &Market, positions: &[(usize, i64)]) -> Requirement {
     let mut held: Vec<Held> = Vec::new();
     let mut contracts = 0_i128;
     for (place, size) in positions {
