@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as finished
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from merkat.sdk import commands
 from merkat.sdk.surfaces import VERSION as SURFACE_VERSION
@@ -50,11 +50,11 @@ class RowEngine(Protocol):
     def pending_vectors(self) -> list[tuple[int, int]]:
         """Return (group, number) of each pending vector, ascending."""
 
-    def row_job(self, group: int) -> RowJob:
-        """Return what building the rows of the group's pending vector needs, as it stands now."""
+    def row_job(self, group: int) -> RowJob | None:
+        """Return what building the rows of a group's pending vector takes; None without one."""
 
-    def offer_rows(self, rows: Rows) -> None:
-        """Keep rows for the `activate` of their vector."""
+    def offer_rows(self, rows: Any) -> None:
+        """Keep the rows that a job built for the `activate` of their vector."""
 
 
 class RowsError(RuntimeError):
@@ -168,7 +168,9 @@ class RowBuilder:
             )
         if self._workers is None:
             self._workers = ThreadPoolExecutor(WORKERS, "rows")
-        future = self._workers.submit(self._engine.row_job(group).build)
+        row_job = self._engine.row_job(group)
+        assert row_job is not None, "the group's vector is pending: the engine has just said so"
+        future = self._workers.submit(row_job.build)
         self._jobs[group] = _Job(number, future, attempt)
 
     def _drop(self, group: int) -> None:
