@@ -1,7 +1,7 @@
 """What users, oracle nodes and the inbox say: the bodies of commands and inbox items.
 
-Tables: formats.md section 4, derivatives.md section 1. Several bodies serve twice, as a command of the venue and as a
-micro-op of the settlement machine; they are defined once, here.
+Tables: formats.md section 4, derivatives.md section 1. Several bodies serve twice, as a command of
+the venue and as a micro-op of the settlement machine; they are defined once, here.
 """
 
 from __future__ import annotations

@@ -1,12 +1,16 @@
-"""Bankrupt, tear_up and write_off: who pays what an account cannot (rules.md 2.6)."""
+"""Bankrupt, tear_up and write_off: who pays what an account cannot.
+
+Sources: rules.md section 2.6, derivatives.md section 4.
+"""
 
 from __future__ import annotations
 
 from merkat.spec.rules import rule
 from merkat.spec.settle.fill import Side, move_side
-from merkat.spec.settle.leaves import BANKRUPT
+from merkat.spec.settle.leaves import BANKRUPT, DELIVERED
+from merkat.spec.settle.limits import insolvent, tear_price
 from merkat.spec.settle.liquidation import Q_02
-from merkat.spec.settle.margin import all_fresh, figures, insolvent, largest_group, tear_price
+from merkat.spec.settle.margin import all_fresh, figures, largest_group
 from merkat.spec.settle.ops import Bankrupt, TearUp, WriteOff
 from merkat.spec.settle.outcomes import TornUp, WentBankrupt, WrittenOff
 from merkat.spec.settle.shared import (
@@ -24,7 +28,7 @@ Q_13 = rule(
     "Q-13",
     "bankrupt_state",
     "stage",
-    "stage below 3; and E < 0, or stage 1 and E < MM for as long as stage_timeout_ns",
+    "stage below 3; E < 0, or stage 1 for stage_timeout_ns and in danger; no collateral is left",
 )
 Q_14 = rule(
     "Q-14",
@@ -37,7 +41,8 @@ Q_16 = rule(
     "Q-16",
     "tear_position",
     "size",
-    "both slots hold the listing with opposite signs; size > 0, a multiple of lot, at most both",
+    "both slots hold the listing, no collateral and not delivered, with opposite signs; size > 0, "
+    "a multiple of lot, at most both",
 )
 Q_17 = rule("Q-17", "tear_price", "price", "the price is tear(A, slot)")
 Q_18 = rule("Q-18", "write_off_state", "stage", "stage 3, no position, cash < 0")
@@ -126,6 +131,8 @@ def _positions_match(state: State, op: TearUp) -> bool:
     other = state.accounts[op.other].positions.get(op.other_slot)
     if position is None or other is None or position.listing != other.listing:
         return False
-    whole = op.size % state.instruments[position.listing].lot == 0
+    instrument = state.instruments[position.listing]
+    can_tear = not instrument.is_spot and instrument.state < DELIVERED
+    whole = op.size % instrument.lot == 0
     most = min(abs(position.size), abs(other.size))
-    return position.size * other.size < 0 and whole and 0 < op.size <= most
+    return can_tear and position.size * other.size < 0 and whole and 0 < op.size <= most

@@ -1,4 +1,4 @@
-"""Fill: two open orders trade (rules.md 2.4)."""
+"""Fill: two open orders trade (rules.md 2.4, derivatives.md section 4)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from merkat.spec.orders import account_of, counter_of
 from merkat.spec.rules import rule
-from merkat.spec.settle.leaves import STANDARD, OrderLeaf
+from merkat.spec.settle.leaves import PORTFOLIO_MARGIN, STANDARD, OrderLeaf
 from merkat.spec.settle.margin import (
     band,
     fee,
@@ -15,10 +15,11 @@ from merkat.spec.settle.margin import (
     holds,
     improves,
     mark,
+    names,
     reduces,
     restricted,
+    tradable,
     trade_cash,
-    value_of,
 )
 from merkat.spec.settle.ops import MAKER_IMPROVES, TAKER_IMPROVES, Fill
 from merkat.spec.settle.orders import NOTIONAL_END, SIZE_END, is_open
@@ -28,6 +29,7 @@ from merkat.spec.settle.state import State
 from merkat.spec.values import BUY, MAX_GROUPS_HELD, SELL, SLOTS_END
 
 OPEN_INTEREST_END = 2**63
+DATED_OPEN_INTEREST_END = 2**62  # its double fits when the listing is delivered
 
 F_01 = rule(
     "F-01", "fill_order", "counter", "both leaves are open, of one listing and opposite sides"
@@ -56,6 +58,20 @@ F_13 = rule(
 )
 F_14 = rule("F-14", "fill_restricted", "group", "a restricted account reduces its position")
 F_15 = rule("F-15", "fill_margin", "margin_rule", "the named margin rule holds")
+F_16 = rule(
+    "F-16",
+    "fill_listing",
+    "listing",
+    "the listing has a row where its group has a risk set, has not expired, and is not delivered",
+)
+F_17 = rule("F-17", "fill_spot", "size", "a position in collateral is not negative after")
+F_18 = rule(
+    "F-18",
+    "fill_names",
+    "margin_rule",
+    "the names of the largest losses follow, and are right, exactly where a portfolio account's "
+    "rule is `improves`",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,7 @@ class Side:
     price: int
     fee: int
     may_improve: bool  # the margin rule: `improves` instead of `holds`
+    names: bytes = b""  # of the largest losses before the trade, where F-18 wants them
 
 
 def fill(state: State, op: Fill, time_ns: int) -> Filled:
@@ -96,8 +113,8 @@ def fill(state: State, op: Fill, time_ns: int) -> Filled:
     F_07.require(instrument.maker_fee <= maker_order.fee_cap)
     F_07.require(instrument.taker_fee <= taker_order.fee_cap)
     F_08.require(state.groups[instrument.group].has_vector)
+    F_16.require(tradable(state, listing, time_ns))
     F_09.require(within_band(state, listing, op.price))
-    notional = value_of(instrument, op.size, op.price)
     maker_change = op.size if maker_order.side == BUY else -op.size
     maker = Side(
         account=maker_account,
@@ -105,8 +122,9 @@ def fill(state: State, op: Fill, time_ns: int) -> Filled:
         listing=listing,
         size_change=maker_change,
         price=op.price,
-        fee=fee(instrument.maker_fee, notional),
+        fee=fee(state, listing, instrument.maker_fee, op.size, op.price),
         may_improve=bool(op.margin_rules & MAKER_IMPROVES),
+        names=op.maker_names,
     )
     taker = Side(
         account=taker_account,
@@ -114,8 +132,9 @@ def fill(state: State, op: Fill, time_ns: int) -> Filled:
         listing=listing,
         size_change=-maker_change,
         price=op.price,
-        fee=fee(instrument.taker_fee, notional),
+        fee=fee(state, listing, instrument.taker_fee, op.size, op.price),
         may_improve=bool(op.margin_rules & TAKER_IMPROVES),
+        names=op.taker_names,
     )
     check_sides(state, (maker, taker), time_ns)
 
@@ -131,7 +150,7 @@ def fill(state: State, op: Fill, time_ns: int) -> Filled:
 
 
 def check_sides(state: State, sides: tuple[Side, ...], time_ns: int) -> None:
-    """Make the checks F-10 to F-15 of a trade, rule by rule, in the order of the sides."""
+    """Make the checks F-10 to F-18 of a trade, rule by rule, in the order of the sides."""
     for side in sides:
         F_10.require(in_standing(state, side))
     for side in sides:
@@ -142,11 +161,15 @@ def check_sides(state: State, sides: tuple[Side, ...], time_ns: int) -> None:
         F_13.require(bound_fits(state, side))
     F_13.require(open_interest_fits(state, sides))
     for side in sides:
+        F_17.require(spot_stays(state, side))
+    for side in sides:
         F_14.require(
             not restricted(state, side.account, side.listing, time_ns) or shrinks(state, side)
         )
     for side in sides:
         F_15.require(margin_fits(state, side))
+    for side in sides:
+        F_18.require(side.names == expected_names(state, side))
 
 
 def move_side(state: State, side: Side) -> None:
@@ -215,11 +238,23 @@ def bound_fits(state: State, side: Side) -> bool:
 
 def open_interest_fits(state: State, sides: tuple[Side, ...]) -> bool:
     """Return whether the listing's open interest after the trade fits its field (F-13)."""
-    open_interest = state.instruments[sides[0].listing].open_interest
+    instrument = state.instruments[sides[0].listing]
+    open_interest = instrument.open_interest
     for side in sides:
         after = size_after(state, side)
         open_interest += max(after, 0) - max(after - side.size_change, 0)
-    return open_interest < OPEN_INTEREST_END
+    return open_interest < (DATED_OPEN_INTEREST_END if instrument.is_dated else OPEN_INTEREST_END)
+
+
+def spot_stays(state: State, side: Side) -> bool:
+    """Return whether a position in collateral is not sold short (F-17)."""
+    return not state.instruments[side.listing].is_spot or size_after(state, side) >= 0
+
+
+def expected_names(state: State, side: Side) -> bytes:
+    """Return the names that must follow: those of a portfolio account that `improves` (F-18)."""
+    is_portfolio = state.accounts[side.account].margin_mode == PORTFOLIO_MARGIN
+    return names(state, side.account) if is_portfolio and side.may_improve else b""
 
 
 def shrinks(state: State, side: Side) -> bool:

@@ -5,29 +5,34 @@ from __future__ import annotations
 from merkat.spec.codec import MalformedError
 from merkat.spec.messages import (
     FROM_TIMELOCK,
+    Deliver,
     Deposit,
     FeeSweep,
     ForcedWithdraw,
     FundDeposit,
     Item,
     List,
+    ListDated,
     SetGroup,
     SetInstrument,
+    SetRisk,
     SetVenue,
     decode_item,
 )
 from merkat.spec.rules import Refused, rule
+from merkat.spec.settle import listings
+from merkat.spec.settle.collateral import (
+    deposit_token,
+    known_token,
+    largest_withdrawal,
+    spot_listing,
+)
 from merkat.spec.settle.group_parameters import I_09, check_parameters
 from merkat.spec.settle.leaves import (
     BANKRUPT,
-    LISTING_OPEN,
     PARAMETER_NAMES,
-    PERPETUAL,
-    REDUCTIONS_ONLY,
     Account,
     Group,
-    Instrument,
-    quantum,
 )
 from merkat.spec.settle.money import free_cash, make_claimable, may_pay_out
 from merkat.spec.settle.ops import Inbox
@@ -36,10 +41,9 @@ from merkat.spec.settle.outcomes import (
     FeesSwept,
     ForcedWithdrawn,
     ItemRefused,
-    Listed,
     Outcome,
 )
-from merkat.spec.settle.shared import known_account, known_listing, pay_into_fund
+from merkat.spec.settle.shared import I_02, I_08, known_account, pay_into_fund
 from merkat.spec.settle.state import State
 from merkat.spec.values import (
     ACCOUNTS_END,
@@ -51,39 +55,22 @@ from merkat.spec.values import (
 
 AMOUNT_END = 2**96
 GROUPS_END = 2**16 - 1
-LISTINGS_END = 2**32 - 1
-TICK_MAX = 2**40
-FEE_MAX = 10_000_000
 OPEN_ORDERS_MAX = 4_096
-SIZE_DECIMALS_MAX = 18
 
 I_01 = rule("I-01", "malformed_item", "item", "known kind, exact length, source 0 or 1")
-I_02 = rule("I-02", "not_timelock", "source", "the source is the timelock (1)")
-I_03 = rule("I-03", "unknown_token", "token", "the token is 0")
+I_03 = rule("I-03", "unknown_token", "token", "the token is 0 or that of a spot listing")
 I_04 = rule("I-04", "bad_amount", "amount", "0 < amount < 2^96")
 I_05 = rule("I-05", "bad_owner", "owner", "the owner is not the zero address")
-I_06 = rule("I-06", "below_minimum", "amount", "a new account starts with new_account_minimum")
+I_06 = rule(
+    "I-06", "below_minimum", "amount", "a new account starts with new_account_minimum, or a lot"
+)
 I_07 = rule("I-07", "accounts_full", "account", "next_account < 2^28")
-I_08 = rule("I-08", "unknown_group", "group", "the group exists (a group item: or is the next)")
 I_10 = rule(
     "I-10",
     "bad_nodes",
     "nodes",
     "the used nodes come first, are not zero and differ; 1 <= threshold <= their number",
 )
-I_11 = rule("I-11", "bad_kind", "kind", "the kind is 1, a perpetual")
-I_12 = rule("I-12", "bad_size_decimals", "size_decimals", "size_decimals <= 18")
-I_13 = rule("I-13", "bad_lot", "lot", "lot > 0 and lot divides 10^size_decimals")
-I_14 = rule("I-14", "bad_tick", "tick", "0 < tick <= 2^40 and tick is a multiple of quantum")
-I_15 = rule(
-    "I-15",
-    "bad_fee",
-    "taker_fee",
-    "0 <= taker_fee <= 10,000,000 and -taker_fee <= maker_fee <= 10,000,000",
-)
-I_16 = rule("I-16", "listings_full", "listing", "next_listing < 2^32 - 1")
-I_17 = rule("I-17", "unknown_listing", "listing", "1 <= listing < next_listing")
-I_18 = rule("I-18", "bad_state", "state", "the state is 1 or 2")
 I_19 = rule("I-19", "bad_limits", "position_limit", "every limit is within its bounds")
 I_20 = rule("I-20", "no_such_account", "account", "the account exists and is not bankrupt")
 I_21 = rule("I-21", "forced_owner", "owner", "the account exists and the item's owner owns it")
@@ -123,9 +110,15 @@ def _take(state: State, item: Item, time_ns: int) -> Outcome:
         case SetGroup():
             return set_group(state, item)
         case List():
-            return list_(state, item)
+            return listings.list_(state, item)
+        case ListDated():
+            return listings.list_dated(state, item, time_ns)
         case SetInstrument():
-            return set_instrument(state, item)
+            return listings.set_instrument(state, item)
+        case SetRisk():
+            return listings.set_risk(state, item)
+        case Deliver():
+            return listings.set_delivery(state, item, time_ns)
         case SetVenue():
             return set_venue(state, item)
         case FundDeposit():
@@ -144,10 +137,10 @@ def deposit(state: State, item: Deposit) -> Outcome:
     opens = named is None or named.stage == BANKRUPT or named.owner != item.owner
 
     # CHECKS
-    I_03.require(item.token == SETTLEMENT_TOKEN)
+    I_03.require(known_token(state, item.token))
     I_04.require(0 < item.amount < AMOUNT_END)
     I_05.require(item.owner != ZERO_ADDRESS)
-    I_06.require(not opens or item.amount >= globals_.new_account_minimum)
+    I_06.require(not opens or item.amount >= _least_deposit(state, item.token))
     I_07.require(not opens or globals_.next_account < ACCOUNTS_END)
 
     # EFFECT
@@ -156,11 +149,22 @@ def deposit(state: State, item: Deposit) -> Outcome:
         account = globals_.next_account
         globals_.next_account += 1
         state.add_account(account, Account(item.owner))
-    state.change_account(account).cash += item.amount
     globals_.deposited[item.token] += item.amount
+    if item.token == SETTLEMENT_TOKEN:
+        state.change_account(account).cash += item.amount
+    else:
+        deposit_token(state, account, item.token, item.amount)
 
     # RESULT
     return Deposited(account, opens)
+
+
+def _least_deposit(state: State, token: int) -> int:
+    """Return what opens an account: of a token above 0 one lot."""
+    listing = spot_listing(state, token)
+    if listing is None:
+        return state.globals_.new_account_minimum
+    return state.instruments[listing].lot
 
 
 def set_group(state: State, item: SetGroup) -> Outcome:
@@ -184,60 +188,6 @@ def set_group(state: State, item: SetGroup) -> Outcome:
         setattr(group, name, value)
     group.nodes = list(item.nodes)
     group.threshold = item.threshold
-
-    # RESULT: nothing besides.
-    return None
-
-
-def list_(state: State, item: List) -> Outcome:
-    """Open the next listing."""
-    # AUTHORITY
-    I_02.require(item.source == FROM_TIMELOCK)
-
-    # CHECKS
-    I_08.require(item.group < state.globals_.next_group)
-    I_11.require(item.kind == PERPETUAL)
-    I_12.require(item.size_decimals <= SIZE_DECIMALS_MAX)
-    I_13.require(item.lot > 0 and 10**item.size_decimals % item.lot == 0)
-    step = quantum(item.size_decimals, item.lot)
-    I_14.require(0 < item.tick <= TICK_MAX and item.tick % step == 0)
-    _check_fees(item.maker_fee, item.taker_fee)
-    I_16.require(state.globals_.next_listing < LISTINGS_END)
-
-    # EFFECT
-    listing = state.globals_.next_listing
-    state.globals_.next_listing += 1
-    instrument = Instrument(
-        kind=item.kind,
-        state=LISTING_OPEN,
-        group=item.group,
-        size_decimals=item.size_decimals,
-        lot=item.lot,
-        tick=item.tick,
-        maker_fee=item.maker_fee,
-        taker_fee=item.taker_fee,
-    )
-    state.add_instrument(listing, instrument)
-
-    # RESULT
-    return Listed(listing)
-
-
-def set_instrument(state: State, item: SetInstrument) -> Outcome:
-    """Change a listing's state and fees."""
-    # AUTHORITY
-    I_02.require(item.source == FROM_TIMELOCK)
-
-    # CHECKS
-    _check_fees(item.maker_fee, item.taker_fee)
-    I_17.require(known_listing(state, item.listing))
-    I_18.require(item.state in (LISTING_OPEN, REDUCTIONS_ONLY))
-
-    # EFFECT
-    instrument = state.change_instrument(item.listing)
-    instrument.state = item.state
-    instrument.maker_fee = item.maker_fee
-    instrument.taker_fee = item.taker_fee
 
     # RESULT: nothing besides.
     return None
@@ -309,7 +259,7 @@ def forced_withdraw(state: State, item: ForcedWithdraw) -> Outcome:
     # AUTHORITY: the chain, which saw the owner ask (I-21).
 
     # CHECKS
-    I_03.require(item.token == SETTLEMENT_TOKEN)
+    I_03.require(known_token(state, item.token))
     I_04.require(0 < item.amount < AMOUNT_END)
     I_21.require(known_account(state, item.account), "account")
     I_21.require(state.accounts[item.account].owner == item.owner, "owner")
@@ -317,13 +267,15 @@ def forced_withdraw(state: State, item: ForcedWithdraw) -> Outcome:
     # EFFECT: by the newest vector of any age; a silent oracle must not lock money in.
     paid = 0
     if may_pay_out(state, item.account):
-        paid = max(0, min(item.amount, free_cash(state, item.account)))
+        paid = largest_payment(state, item)
     make_claimable(state, item.account, item.token, paid)
 
     # RESULT
     return ForcedWithdrawn(paid)
 
 
-def _check_fees(maker_fee: int, taker_fee: int) -> None:
-    I_15.require(0 <= taker_fee <= FEE_MAX, "taker_fee")
-    I_15.require(-taker_fee <= maker_fee <= FEE_MAX, "maker_fee")
+def largest_payment(state: State, item: ForcedWithdraw) -> int:
+    """Return how much of what is asked the rules let an account in good standing take."""
+    if item.token != SETTLEMENT_TOKEN:
+        return largest_withdrawal(state, item.account, item.token, item.amount)
+    return max(0, min(item.amount, free_cash(state, item.account)))

@@ -9,7 +9,16 @@ from merkat.spec.codec import MalformedError
 from merkat.spec.messages import Floor, Heartbeat, MarginMode, Transfer, Withdraw
 from merkat.spec.rules import Refused
 from merkat.spec.secp256k1 import Recover
-from merkat.spec.settle import bankruptcy, fill, inbox, liquidation, money, oracle, orders
+from merkat.spec.settle import (
+    bankruptcy,
+    delivery,
+    fill,
+    inbox,
+    liquidation,
+    money,
+    oracle,
+    orders,
+)
 from merkat.spec.settle.ops import (
     Bankrupt,
     Deliver,
@@ -130,3 +139,11 @@ def _step(state: State, op: MicroOp, time_ns: int, recover: Recover) -> Outcome:
             return bankruptcy.write_off(state, op, time_ns)
         case DropHour():
             return orders.drop_hour(state, op, time_ns)
+        case MarginMode():
+            return money.margin_mode(state, op, time_ns, recover)
+        case Deliver():
+            return delivery.deliver(state, op)
+        case Expire():
+            return delivery.expire(state, op)
+        case Hedge():
+            return liquidation.hedge(state, op, time_ns)

@@ -25,8 +25,8 @@ from merkat.spec.messages import (
     Floor,
     Heartbeat,
     MarginMode,
-    SignedOrder,
     Signatures,
+    SignedOrder,
     Transfer,
     Withdraw,
 )

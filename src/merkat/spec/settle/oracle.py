@@ -1,19 +1,26 @@
-"""Epoch and heartbeat: what a quorum of a group's nodes says about prices (rules.md 2.5)."""
+"""Epoch and heartbeat: what a quorum of a group's nodes says about prices.
+
+Sources: rules.md section 2.5, derivatives.md section 3.
+"""
 
 from __future__ import annotations
 
-from merkat.spec.messages import Epoch, Heartbeat, Signatures, Vector
+from merkat.spec.messages import AnyVector, Heartbeat, Signatures
+from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.rules import rule
 from merkat.spec.secp256k1 import Recover
+from merkat.spec.settle.delivery import write_samples
 from merkat.spec.settle.leaves import Group
+from merkat.spec.settle.ops import Epoch
 from merkat.spec.settle.outcomes import FundingPaid, OracleHeard
+from merkat.spec.settle.risks import BuiltRows, GroupRecord
 from merkat.spec.settle.state import State
-from merkat.spec.typed_data import epoch_digest, heartbeat_digest
-from merkat.spec.values import HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS, clamp, hour_of
+from merkat.spec.settle.surfaces import E_15, check_surface, held_run, rows_made, sampling_of
+from merkat.spec.typed_data import heartbeat_digest, vector_digest
+from merkat.spec.values import HOUR_NS, MAX_NODES, ZERO_ADDRESS, clamp, hour_of
 
 INDEX_MAX = 2**52
 RATE_MAX = 100_000_000
-HELD_END = 3  # a held run of this length is accepted
 
 E_01 = rule("E-01", "epoch_group", "group", "the group exists")
 E_02 = rule(
@@ -36,6 +43,12 @@ E_06 = rule(
     "signatures",
     "at least threshold signatures by used nodes in ascending order, each that of its node",
 )
+E_14 = rule(
+    "E-14",
+    "vector_version",
+    "version",
+    "the vector is of version 2 if and only if its group has a risk set",
+)
 
 
 def epoch(state: State, op: Epoch, time_ns: int, recover: Recover) -> OracleHeard:
@@ -44,25 +57,25 @@ def epoch(state: State, op: Epoch, time_ns: int, recover: Recover) -> OracleHear
     vector = op.vector
 
     # CHECKS
-    E_01.require(vector.group < state.globals_.next_group)
-    group = state.groups[vector.group]
-    E_02.require(vector.number == group.epoch_number + 1)
-    E_03.require(vector.previous == group.input_hash)
-    E_04.require(group.epoch_time < vector.time <= time_ns)
-    E_05.require(1 <= vector.index <= INDEX_MAX, "index")
-    E_05.require(abs(vector.basis) <= RATE_MAX, "basis")
-    E_05.require(abs(vector.premium) <= RATE_MAX, "premium")
-    E_06.require(is_quorum(group, epoch_digest(state.config, vector), op.signatures, recover))
+    check_epoch(state, vector, op.signatures, time_ns, recover)
+    built = None
+    if isinstance(vector, SurfaceVector):
+        built = rows_made(state, vector)
+        E_15.require(op.chunk_hashes == (() if built is None else built.chunk_hashes))
 
-    # EFFECT
+    # EFFECT: the samples and the hour are of the index that stood before.
+    after = sampling_of(state, vector.group, vector.time)
     group = state.change_group(vector.group)
+    if after is not None:
+        write_samples(group, after)
     funding = close_hour(group, vector.time)
     take_vector(group, vector)
+    take_rows(state, vector.group, built)
     group.epoch_time = vector.time
     sample_premium(group)
 
     # RESULT
-    return OracleHeard(group.held_count, funding)
+    return OracleHeard(group.held_count, funding, None if after is None else after.fixed)
 
 
 def heartbeat(state: State, op: Heartbeat, time_ns: int, recover: Recover) -> OracleHeard:
@@ -77,13 +90,34 @@ def heartbeat(state: State, op: Heartbeat, time_ns: int, recover: Recover) -> Or
     E_06.require(is_quorum(group, heartbeat_digest(state.config, op), op.signatures, recover))
 
     # EFFECT
+    after = sampling_of(state, op.group, op.time)
     group = state.change_group(op.group)
+    if after is not None:
+        write_samples(group, after)
     funding = close_hour(group, op.time)
     group.epoch_time = op.time
     sample_premium(group)
 
     # RESULT
-    return OracleHeard(group.held_count, funding)
+    return OracleHeard(group.held_count, funding, None if after is None else after.fixed)
+
+
+def check_epoch(
+    state: State, vector: AnyVector, signatures: Signatures, time_ns: int, recover: Recover
+) -> None:
+    """Make the checks of a vector that need no rows: E-01, E-14, E-02 to E-06, E-07 to E-13."""
+    E_01.require(vector.group < state.globals_.next_group)
+    group = state.groups[vector.group]
+    E_14.require(isinstance(vector, SurfaceVector) == group.has_risk_set)
+    E_02.require(vector.number == group.epoch_number + 1)
+    E_03.require(vector.previous == group.input_hash)
+    E_04.require(group.epoch_time < vector.time <= time_ns)
+    E_05.require(1 <= vector.index <= INDEX_MAX, "index")
+    E_05.require(abs(vector.basis) <= RATE_MAX, "basis")
+    E_05.require(abs(vector.premium) <= RATE_MAX, "premium")
+    E_06.require(is_quorum(group, vector_digest(state.config, vector), signatures, recover))
+    if isinstance(vector, SurfaceVector):
+        check_surface(state, vector)
 
 
 def is_quorum(group: Group, digest: bytes, signatures: Signatures, recover: Recover) -> bool:
@@ -116,23 +150,19 @@ def close_hour(group: Group, signed_time_ns: int) -> FundingPaid | None:
     return paid
 
 
-def take_vector(group: Group, vector: Vector) -> None:
+def take_vector(group: Group, vector: AnyVector) -> None:
     """Name the vector; accept its values, or hold them when the index jumps."""
-    first = not group.has_vector
+    group.held_count, group.held_low, group.held_high = held_run(group, vector.index)
     group.epoch_number += 1
     group.input_hash = vector.hash
-    index = vector.index
-    if not first and abs(index - group.index) * ONE > group.jump * group.index:
-        low, high = min(group.held_low, index), max(group.held_high, index)
-        agrees = high * ONE <= (ONE + group.agreement) * low
-        if group.held_count > 0 and agrees:
-            group.held_count, group.held_low, group.held_high = group.held_count + 1, low, high
-        else:
-            group.held_count, group.held_low, group.held_high = 1, index, index
-        if group.held_count < HELD_END:
-            return
-    group.index, group.basis, group.premium = index, vector.basis, vector.premium
-    group.held_count = group.held_low = group.held_high = 0
+    if group.held_count == 0:
+        group.index, group.basis, group.premium = vector.index, vector.basis, vector.premium
+
+
+def take_rows(state: State, group: int, built: BuiltRows | None) -> None:
+    """Put the rows that a vector makes in the place of those that stood."""
+    if built is not None:
+        state.set_risk(group, GroupRecord(state.risks[group].risk_set, built))
 
 
 def sample_premium(group: Group) -> None:

@@ -8,7 +8,7 @@ from merkat.spec.messages import Floor
 from merkat.spec.orders import Order, hour_of_key
 from merkat.spec.rules import rule
 from merkat.spec.secp256k1 import Recover
-from merkat.spec.settle.leaves import CLOSED, OPEN, OrderLeaf
+from merkat.spec.settle.leaves import CLOSED, OPEN, Instrument, OrderLeaf
 from merkat.spec.settle.ops import DropHour, OrderClose, OrderOpen
 from merkat.spec.settle.outcomes import Outcome
 from merkat.spec.settle.shared import S_02, S_03, known_account, signed_by_owner
@@ -31,7 +31,7 @@ NOTIONAL_END = 2**88
 
 P_01 = rule("P-01", "open_listing", "listing", "the listing exists")
 P_02 = rule("P-02", "open_side", "side", "the side is 0 or 1; the flags are 0, 1, 2 or 5")
-P_03 = rule("P-03", "open_price", "limit_price", "a multiple of tick, 0 < limit_price <= 2^52")
+P_03 = rule("P-03", "open_price", "limit_price", "on tick, 0 < limit_price <= 2^52")
 P_04 = rule(
     "P-04", "open_size", "size", "a multiple of lot, 0 < size < 2^56, size x limit_price < 2^88"
 )
@@ -160,8 +160,14 @@ def known_flags(order: Order) -> bool:
 
 def price_on_tick(state: State, order: Order) -> bool:
     """Return whether an order's limit price is on the grid and within bounds (P-03)."""
-    tick = state.instruments[order.listing].tick
-    return order.limit_price % tick == 0 and 0 < order.limit_price <= PRICE_MAX
+    on_grid = on_tick(state.instruments[order.listing], order.limit_price)
+    return on_grid and 0 < order.limit_price <= PRICE_MAX
+
+
+def on_tick(instrument: Instrument, price: int) -> bool:
+    """Return whether orders may name a price: coarser steps where it is larger."""
+    is_coarse = price >= instrument.coarse_from
+    return price % instrument.tick == 0 and not (is_coarse and price % instrument.coarse_tick)
 
 
 def size_in_lots(state: State, order: Order) -> bool:

@@ -18,6 +18,8 @@ S_02 = rule("S-02", "unknown_account", "account", "1 <= account < next_account")
 S_03 = rule("S-03", "bad_signature", "signature", "the signer is the account's owner")
 S_04 = rule("S-04", "nonce_not_larger", "nonce", "the nonce is larger than the leaf's")
 S_05 = rule("S-05", "time_overflow", "time", "the new time and log number are below 2^63")
+I_02 = rule("I-02", "not_timelock", "source", "the source is the timelock (1)")
+I_08 = rule("I-08", "unknown_group", "group", "the group exists (a group item: or is the next)")
 
 
 def known_account(state: State, account: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from merkat.spec.codec import MalformedError, Reader, u32
 from merkat.spec.orders import account_of, encode_key
 from merkat.spec.settle.leaves import (
+    LISTING_CLOSED,
     OPEN,
     STANDARD,
     Account,
@@ -132,6 +133,18 @@ class State:
         if after == 0:
             del positions[slot]
         self.change_instrument(listing).open_interest += max(after, 0) - max(before, 0)
+        self.touch_position(account, slot)
+
+    def remove_expired(self, account: int, slot: int) -> None:
+        """Empty the slot of a position in a delivered listing; the last one closes the listing.
+
+        The open interest of a delivered listing is the sum of all sizes, long and short.
+        """
+        position = self.accounts[account].positions.pop(slot)
+        instrument = self.change_instrument(position.listing)
+        instrument.open_interest -= abs(position.size)
+        if instrument.open_interest == 0:
+            instrument.state = LISTING_CLOSED
         self.touch_position(account, slot)
 
     def touch_position(self, account: int, slot: int) -> None:
@@ -278,7 +291,10 @@ class State:
         _expect(sorted(self.groups) == list(range(globals_.next_group)), "groups below next_group")
         _expect(self.risks.keys() <= self.groups.keys(), "risk records of groups that are there")
         for group, leaf in self.groups.items():
-            check_record(group, leaf, self.risks.get(group))
+            record = self.risks.get(group)
+            check_record(group, leaf, record)
+            rows = {} if record is None or record.built is None else record.built.rows
+            _expect(rows.keys() <= self.instruments.keys(), f"the listings of group {group}'s rows")
         for listing, instrument in self.instruments.items():
             given_out = 1 <= listing < globals_.next_listing
             _expect(given_out, f"listing {listing} below next_listing")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from merkat.spec.settle.margin import figures, tear_price
+from merkat.spec.settle.limits import tear_price
+from merkat.spec.settle.margin import figures
 from merkat.spec.settle.ops import (
     Bankrupt,
     DropHour,

@@ -15,7 +15,8 @@ from merkat.spec.messages import Item, encode_item
 from merkat.spec.orders import Order
 from merkat.spec.rules import FIELDS, Rule, all_rules, tracing
 from merkat.spec.settle.machine import apply_input, apply_op
-from merkat.spec.settle.margin import figures, tear_price
+from merkat.spec.settle.limits import tear_price
+from merkat.spec.settle.margin import figures
 from merkat.spec.settle.ops import (
     Bankrupt,
     DropHour,
