@@ -82,12 +82,7 @@ def heartbeat(state: State, op: Heartbeat, time_ns: int, recover: Recover) -> Or
     """Renew the age of the standing vector."""
     # AUTHORITY: the quorum of E-06.
     # CHECKS
-    E_01.require(op.group < state.globals_.next_group)
-    group = state.groups[op.group]
-    E_02.require(op.number == group.epoch_number and op.number >= 1)
-    E_03.require(op.vector_hash == group.input_hash)
-    E_04.require(group.epoch_time < op.time <= time_ns)
-    E_06.require(is_quorum(group, heartbeat_digest(state.config, op), op.signatures, recover))
+    check_heartbeat(state, op, time_ns, recover)
 
     # EFFECT
     after = sampling_of(state, op.group, op.time)
@@ -118,6 +113,16 @@ def check_epoch(
     E_06.require(is_quorum(group, vector_digest(state.config, vector), signatures, recover))
     if isinstance(vector, SurfaceVector):
         check_surface(state, vector)
+
+
+def check_heartbeat(state: State, op: Heartbeat, time_ns: int, recover: Recover) -> None:
+    """Make the checks of a heartbeat: E-01 to E-04 and E-06."""
+    E_01.require(op.group < state.globals_.next_group)
+    group = state.groups[op.group]
+    E_02.require(op.number == group.epoch_number and op.number >= 1)
+    E_03.require(op.vector_hash == group.input_hash)
+    E_04.require(group.epoch_time < op.time <= time_ns)
+    E_06.require(is_quorum(group, heartbeat_digest(state.config, op), op.signatures, recover))
 
 
 def is_quorum(group: Group, digest: bytes, signatures: Signatures, recover: Recover) -> bool:
