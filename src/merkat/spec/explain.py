@@ -12,6 +12,7 @@ from typing import Any
 
 from merkat.spec import typed_data
 from merkat.spec.codec import MalformedError, Record, layout
+from merkat.spec.explain_steps import WatchedVenue, worst_in_words
 from merkat.spec.messages import (
     Cancel,
     Command,
@@ -19,6 +20,7 @@ from merkat.spec.messages import (
     Floor,
     Heartbeat,
     InboxCommand,
+    MarginMode,
     SignedOrder,
     Transfer,
     Withdraw,
@@ -26,9 +28,11 @@ from merkat.spec.messages import (
     decode_item,
 )
 from merkat.spec.orders import encode_key
+from merkat.spec.risk.parameters import RiskSet
+from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.rules import FIELDS, Rule, all_rules, tracing
-from merkat.spec.settle import margin
-from merkat.spec.settle.ops import Inbox, decode_op
+from merkat.spec.settle import margin, ops
+from merkat.spec.settle.ops import Inbox, NamedRecord, decode_op
 from merkat.spec.settle.state import State
 from merkat.spec.venue.events import decode_event, describe_event
 from merkat.spec.venue.machine import Venue
@@ -46,6 +50,8 @@ class Explanation:
         signer: hex address that signed, None for unsigned commands; a list for oracle commands.
         rules: every test in order: id, name, text, field, held.
         events, micro_ops: decoded, in order.
+        steps: every slice, hedge, bankrupt and tear_up, with `[before, after]` of its account's
+            equity, MM, IM, loan and worst scenario.
         changes: `{leaf: {figure: [before, after]}}` of every leaf that moved.
     """
 
@@ -56,6 +62,7 @@ class Explanation:
     rules: list[dict[str, Any]]
     events: list[dict[str, Any]]
     micro_ops: list[dict[str, Any]]
+    steps: list[dict[str, Any]] = field(default_factory=list)
     changes: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,6 +75,7 @@ class Explanation:
             "rules": self.rules,
             "events": self.events,
             "micro_ops": self.micro_ops,
+            "steps": self.steps,
             "changes": self.changes,
         }
 
@@ -88,6 +96,9 @@ def render(told: dict[str, Any]) -> str:
     for title, records in (("events", told["events"]), ("micro-ops", told["micro_ops"])):
         lines.append(f"{title}:" if records else f"{title}: none")
         lines += [f"  {_line(record)}" for record in records]
+    if told["steps"]:
+        lines.append("liquidation, step by step:")
+        lines += [_step_line(step) for step in told["steps"]]
     lines.append("changes:" if told["changes"] else "changes: none")
     for leaf, figures in told["changes"].items():
         lines.append(f"  {leaf}")
@@ -102,7 +113,7 @@ def explain(venue_before: Venue, log_number: int, time_ns: int, command: bytes) 
         venue_before: the venue before the command; it stays as it is.
         log_number, time_ns, command: as for `Venue.apply`.
     """
-    venue = Venue.from_snapshot(
+    venue = WatchedVenue.from_snapshot(
         venue_before.config,
         venue_before.snapshot(),
         venue_before.recover,
@@ -128,7 +139,10 @@ def explain(venue_before: Venue, log_number: int, time_ns: int, command: bytes) 
     events = [_explain_refusal(describe_event(decode_event(event))) for event in output.events]
     micro_ops = [describe_op(op) for op in output.micro_ops]
     changes = _changes(before, _figures(venue))
-    return Explanation(log_number, time_ns, decoded, signer, tested, events, micro_ops, changes)
+    steps = venue.noted or []
+    return Explanation(
+        log_number, time_ns, decoded, signer, tested, events, micro_ops, steps, changes
+    )
 
 
 def describe(record: Record) -> dict[str, Any]:
@@ -148,9 +162,12 @@ def describe_op(op_bytes: bytes) -> dict[str, Any]:
         "time_delta_ns": time_delta_ns,
         "log_delta": log_delta,
     }
-    if isinstance(op, Epoch):
-        return described | _describe_epoch(op)
+    if isinstance(op, ops.Epoch):
+        hashes = [one.hex() for one in op.chunk_hashes]
+        return described | _describe_epoch(op) | ({"chunk_hashes": hashes} if hashes else {})
     described |= describe(op)
+    if isinstance(op, NamedRecord):
+        described |= {name: getattr(op, name).hex() for name, _ in op.NAMED if getattr(op, name)}
     if isinstance(op, Inbox):
         described["item"] = _describe_item(op.item)
     return described
@@ -188,8 +205,10 @@ def _signer(venue: Venue, command: Command) -> str | list[str | None] | None:
             digest = typed_data.withdraw_digest(config, command)
         case Transfer():
             digest = typed_data.transfer_digest(config, command)
+        case MarginMode():
+            digest = typed_data.margin_mode_digest(config, command)
         case Epoch():
-            digest = typed_data.epoch_digest(config, command.vector)
+            digest = typed_data.vector_digest(config, command.vector)
             return [_recovered(venue, digest, one.signature) for one in command.signatures.each]
         case Heartbeat():
             digest = typed_data.heartbeat_digest(config, command)
@@ -204,9 +223,12 @@ def _recovered(venue: Venue, digest: bytes, signature: bytes) -> str | None:
     return address.hex() if address is not None else None
 
 
-def _describe_epoch(epoch: Epoch) -> dict[str, Any]:
+def _describe_epoch(epoch: Epoch | ops.Epoch) -> dict[str, Any]:
+    vector = describe(epoch.vector)
+    if isinstance(epoch.vector, SurfaceVector):
+        vector["expiries"] = [describe(quote) for quote in epoch.vector.expiries]
     signatures = [describe(one) for one in epoch.signatures.each]
-    return {"vector": describe(epoch.vector), "signatures": signatures}
+    return {"vector": vector, "signatures": signatures}
 
 
 def _describe_item(item: bytes) -> dict[str, Any]:
@@ -230,6 +252,9 @@ def _explain_refusal(event: dict[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, RiskSet):
+        scenarios = [describe(scenario) for scenario in value.scenarios]
+        return {"scalars": describe(value.scalars), "scenarios": scenarios}
     if isinstance(value, Record):
         return describe(value)
     if isinstance(value, tuple | list):
@@ -283,8 +308,12 @@ def _account_figures(venue: Venue, state: State, number: int) -> dict[str, Any]:
         described[f"base size in {position.listing}"] = position.base_size
     return described | {
         "equity": of.equity,
+        "E_w": of.wide_equity,
         "MM": of.maintenance,
         "IM": of.initial,
+        "loan": of.loan,
+        "loan limit": of.loan_limit,
+        "worst": worst_in_words(state, number),
         "strict_nonce": record.strict_nonce,
         "nonces": len(record.nonces),
         "empty_slices": record.empty_slices,
@@ -307,6 +336,16 @@ def _changes(
         if moved:
             changes[leaf] = moved
     return changes
+
+
+def _step_line(step: dict[str, Any]) -> str:
+    """One step of a liquidation: what was traded, then every figure before -> after."""
+    told = [
+        f"{name} {value[0]} -> {value[1]}" if isinstance(value, list) else f"{name} {value}"
+        for name, value in step.items()
+        if name != "step"
+    ]
+    return f"  {step['step']}: {', '.join(told)}"
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from merkat.spec.venue.rules import (
     O_20,
     O_21,
     O_22,
+    O_23,
     X_01,
     X_02,
     X_03,
@@ -50,6 +51,7 @@ def amend(venue: VenueState, command: Amend) -> None:
     X_01.require(resting is not None)
     assert resting is not None
     old = resting.order
+    O_23.require(margin.tradable(state, old.listing, time_ns))
     X_02.require(order.listing == old.listing, "listing")
     X_02.require(order.side == old.side, "side")
     X_02.require(order.flags == old.flags, "flags")

@@ -24,7 +24,7 @@ def authorise(venue: VenueState, account: int, digest: bytes, signature: bytes, 
 def authorise_strictly(
     venue: VenueState, account: int, digest: bytes, signature: bytes, nonce: int
 ) -> None:
-    """C-02 to C-04 for withdraw and transfer, whose nonces only grow."""
+    """C-02 to C-04 for withdraw, transfer and margin_mode, whose nonces only grow."""
     _check_signer(venue, account, digest, signature)
     known: VenueAccount = venue.accounts[account]
     C_04.require(nonce > known.strict_nonce)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from merkat.spec.settle import margin
+from merkat.spec.settle import limits, margin
 from merkat.spec.settle.ops import Bankrupt, TearUp, WriteOff
 from merkat.spec.settle.outcomes import TornUp, WentBankrupt, WrittenOff
 from merkat.spec.venue import events
@@ -29,16 +29,18 @@ def bankrupt(venue: VenueState, group: int, number: int) -> None:
 def tear_up_all(venue: VenueState, number: int) -> bool:
     """Close every position against opposite holders, then write off what is still owed.
 
-    Tells whether a position was torn up.
+    Collateral, which has no opposite holder, stays. Tells whether a position was torn up.
     """
     torn_up = False
     for listing in sorted(margin.sizes_of(venue.account(number))):
+        if venue.instrument(listing).is_spot:
+            continue
         while venue.account(number).size_of(listing) != 0:
             for other, size in _parts(venue, number, listing):
                 decide(venue)
                 _tear_up(venue, number, other, listing, size)
                 torn_up = True
-    if venue.account(number).cash < 0:
+    if venue.account(number).cash < 0 and not venue.account(number).positions:
         decide(venue)
         _write_off(venue, number)
     return torn_up
@@ -95,7 +97,7 @@ def _tear_up(venue: VenueState, number: int, other: int, listing: int, size: int
     slot, other_slot = venue.account(number).slot_of(listing), venue.account(other).slot_of(listing)
     assert slot is not None, "a torn-up position is held"
     assert other_slot is not None, "an opposite holder holds"
-    price = margin.tear_price(state, number, slot, margin.figures(state, number))
+    price = limits.tear_price(state, number, slot, margin.figures(state, number))
     torn = venue.emit(TearUp(number, slot, other, other_slot, price, size))
     assert isinstance(torn, TornUp)
     venue.event(events.TearUp(number, other, listing, price, size, torn.surplus))

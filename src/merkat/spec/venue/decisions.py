@@ -11,5 +11,5 @@ class LimitReachedError(Exception):
 
 def decide(venue: VenueState) -> None:
     """Stop the waterfall when the limit is met; called before each decision, never inside one."""
-    if len(venue.micro_ops) >= venue.waterfall_limit:
+    if venue.is_full:
         raise LimitReachedError

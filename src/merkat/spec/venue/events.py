@@ -25,6 +25,7 @@ from merkat.spec.codec import (
     layout,
 )
 from merkat.spec.orders import encode_key
+from merkat.spec.venue import derivative_events as derivative
 
 REASON_USER = 1
 REASON_FLOOR = 2
@@ -36,6 +37,7 @@ REASON_STALE = 7
 REASON_MARGIN = 8
 REASON_LIQUIDATION = 9
 REASON_FEE_CAP = 10
+REASON_DELIVERED = 12
 
 CANCEL_REASONS = {
     REASON_USER: "user",
@@ -48,6 +50,7 @@ CANCEL_REASONS = {
     REASON_MARGIN: "margin",
     REASON_LIQUIDATION: "liquidation",
     REASON_FEE_CAP: "fee_cap",
+    REASON_DELIVERED: "delivered",
 }
 """Why an order was cancelled."""
 
@@ -383,6 +386,15 @@ Event: TypeAlias = (
     | HourDropped
     | WaterfallPending
     | ForcedWithdrawn
+    | derivative.EpochReceived
+    | derivative.RowMade
+    | derivative.GreeksOfAccount
+    | derivative.DeliveryFixed
+    | derivative.Delivered
+    | derivative.Expired
+    | derivative.Hedged
+    | derivative.MarginModeSet
+    | derivative.RiskSetKept
 )
 
 EVENTS: dict[int, tuple[str, type[Event]]] = {
@@ -417,6 +429,15 @@ EVENTS: dict[int, tuple[str, type[Event]]] = {
     29: ("hour_dropped", HourDropped),
     30: ("waterfall_pending", WaterfallPending),
     31: ("forced_withdrawn", ForcedWithdrawn),
+    32: ("epoch_received", derivative.EpochReceived),
+    33: ("row", derivative.RowMade),
+    34: ("account_greeks", derivative.GreeksOfAccount),
+    35: ("delivery_fixed", derivative.DeliveryFixed),
+    36: ("delivered", derivative.Delivered),
+    37: ("expired", derivative.Expired),
+    38: ("hedge", derivative.Hedged),
+    39: ("margin_mode_set", derivative.MarginModeSet),
+    40: ("risk_set", derivative.RiskSetKept),
 }
 """Name and record of every event kind."""
 

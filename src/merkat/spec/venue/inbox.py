@@ -1,8 +1,9 @@
-"""Command 32, inbox: the next item of the chain's queue (rules.md section 3.4)."""
+"""Command 32, inbox: the next item of the chain's queue (rules.md 3.4, derivatives.md 2 and 6)."""
 
 from __future__ import annotations
 
 from merkat.spec.messages import (
+    Deliver,
     Deposit,
     FeeSweep,
     ForcedWithdraw,
@@ -10,8 +11,10 @@ from merkat.spec.messages import (
     InboxCommand,
     Item,
     List,
+    ListDated,
     SetGroup,
     SetInstrument,
+    SetRisk,
     SetVenue,
     decode_item,
 )
@@ -25,8 +28,9 @@ from merkat.spec.settle.outcomes import (
     Outcome,
 )
 from merkat.spec.values import ITEM_BYTES_MAX, ITEM_BYTES_MIN
-from merkat.spec.venue import events
+from merkat.spec.venue import derivative_events, events
 from merkat.spec.venue.book import Book
+from merkat.spec.venue.delivery import settle_deliveries
 from merkat.spec.venue.rules import C_05, C_06
 from merkat.spec.venue.state import VenueAccount, VenueState
 
@@ -46,8 +50,11 @@ def inbox(venue: VenueState, command: InboxCommand) -> None:
     if isinstance(outcome, ItemRefused):
         refused = events.InboxRefused(command.index, outcome.code, outcome.field_number)
         venue.event(refused)
-    else:
-        _announce(venue, decode_item(command.item), outcome)
+        return
+    item = decode_item(command.item)
+    _announce(venue, item, outcome)
+    if isinstance(item, Deliver):
+        settle_deliveries(venue, item.group)
 
 
 def _announce(venue: VenueState, item: Item, outcome: Outcome) -> None:
@@ -61,7 +68,7 @@ def _announce(venue: VenueState, item: Item, outcome: Outcome) -> None:
             venue.event(events.Deposited(item.token, outcome.account, item.amount, opened))
         case SetGroup():
             venue.event(events.GroupSet(item.group))
-        case List():
+        case List() | ListDated():
             assert isinstance(outcome, Listed)
             venue.books[outcome.listing] = Book()
             venue.event(events.Listed(outcome.listing, item.group))
@@ -72,6 +79,12 @@ def _announce(venue: VenueState, item: Item, outcome: Outcome) -> None:
         case FundDeposit():
             fund = venue.settlement.groups[item.group].fund
             venue.event(events.FundDeposited(item.group, item.amount, fund))
+        case SetRisk():
+            venue.event(derivative_events.RiskSetKept(item.group))
+        case Deliver():
+            venue.event(
+                derivative_events.DeliveryFixed(item.group, item.expiry, item.price, samples=0)
+            )
         case FeeSweep():
             assert isinstance(outcome, FeesSwept)
             venue.event(events.FeesSwept(item.account, outcome.amount, outcome.repaid))

@@ -1,9 +1,16 @@
-"""What is true after every command (docs/spec/rules.md section 4). Tests assert it; runs do not."""
+"""What is true after every command. Tests assert it; runs do not.
+
+Sources: docs/spec/rules.md section 4, docs/spec/derivatives.md section 8.
+"""
 
 from __future__ import annotations
 
-from merkat.spec.settle.leaves import STANDARD
-from merkat.spec.values import BUY, SELL
+from collections.abc import Iterator
+
+from merkat.spec.settle.delivery import paid_price
+from merkat.spec.settle.leaves import DELIVERED, STANDARD
+from merkat.spec.settle.risks import check_record
+from merkat.spec.values import BUY, SELL, SETTLEMENT_TOKEN, exact_value
 from merkat.spec.venue.open_orders import OpenOrders
 from merkat.spec.venue.state import NONCES_KEPT, VenueState
 
@@ -12,18 +19,23 @@ def check_invariants(venue: VenueState) -> None:
     """Assert every invariant; the message says which one is broken, and by how much."""
     _check_conservation(venue)
     _check_positions(venue)
+    _check_rows(venue)
     _check_books(venue)
     _check_accounts(venue)
 
 
 def _check_conservation(venue: VenueState) -> None:
-    """No step makes or destroys money."""
+    """No step makes or destroys money, in any token.
+
+    What positions of delivered listings have yet to be paid counts as cash: it is nothing once
+    all of a listing are paid.
+    """
     state, totals = venue.settlement, venue.settlement.globals_
-    cash = sum(account.cash for account in state.accounts.values())
+    cash = sum(account.cash for account in state.accounts.values()) + _to_be_paid(venue)
     funds = sum(group.fund for group in state.groups.values())
     counters = totals.fees + totals.rebates + totals.interest
-    owned = cash + counters + funds + sum(totals.claimable) - totals.bad_debt
-    deposited = sum(totals.deposited)
+    owned = cash + counters + funds + totals.claimable[SETTLEMENT_TOKEN] - totals.bad_debt
+    deposited = totals.deposited[SETTLEMENT_TOKEN]
     assert owned == deposited, f"money: {owned} is owned, {deposited} was deposited"
     assert totals.bad_debt >= 0, f"bad debt is {totals.bad_debt}"
     for number, group in state.groups.items():
@@ -31,23 +43,73 @@ def _check_conservation(venue: VenueState) -> None:
     for token, total in enumerate(totals.claimable):
         claims = sum(account.claimable[token] for account in state.accounts.values())
         assert claims == total, f"token {token}: claims of {claims}, total {total}"
+        if token != SETTLEMENT_TOKEN:
+            held = _collateral(venue, token)
+            kept = totals.deposited[token]
+            assert held + total == kept, f"token {token}: {held} + {total} of {kept} deposited"
+
+
+def _to_be_paid(venue: VenueState) -> int:
+    """What the positions of delivered listings pay, in 1e-6 USD."""
+    total = 0
+    for listing, size in _positions(venue):
+        instrument = venue.instrument(listing)
+        if instrument.state == DELIVERED:
+            total += exact_value(size, paid_price(instrument), instrument.size_decimals)
+    return total
+
+
+def _collateral(venue: VenueState, token: int) -> int:
+    """What is held of a token as positions, in base units."""
+    return sum(
+        size
+        for listing, size in _positions(venue)
+        if venue.instrument(listing).is_spot and venue.instrument(listing).token == token
+    )
+
+
+def _positions(venue: VenueState) -> Iterator[tuple[int, int]]:
+    """(listing, signed size) of every position."""
+    for account in venue.settlement.accounts.values():
+        for position in account.positions.values():
+            yield position.listing, position.size
 
 
 def _check_positions(venue: VenueState) -> None:
-    """Longs and shorts of a listing match, and open interest is the longs."""
+    """Longs and shorts of a listing match, and open interest is the longs.
+
+    Collateral is held by no one else; of a delivered listing open interest is what is yet unpaid,
+    longs and shorts.
+    """
     state = venue.settlement
     sums = dict.fromkeys(state.instruments, 0)
     longs = dict.fromkeys(state.instruments, 0)
     for number, account in state.accounts.items():
         held = [position.listing for position in account.positions.values()]
         assert len(held) == len(set(held)), f"account {number} holds a listing in two slots"
-        for position in account.positions.values():
-            assert position.size != 0, f"account {number} has an empty position"
-            sums[position.listing] += position.size
-            longs[position.listing] += max(position.size, 0)
+    for listing, size in _positions(venue):
+        assert size != 0, f"an empty position in listing {listing}"
+        sums[listing] += size
+        longs[listing] += max(size, 0)
     for listing, instrument in state.instruments.items():
-        assert sums[listing] == 0, f"positions of listing {listing} sum to {sums[listing]}"
-        assert longs[listing] == instrument.open_interest, f"open interest of listing {listing}"
+        total, open_interest = sums[listing], longs[listing]
+        if instrument.is_spot:
+            assert total == open_interest, f"collateral of listing {listing} is sold short"
+        elif instrument.state == DELIVERED:
+            open_interest += open_interest - total
+        else:
+            assert total == 0, f"positions of listing {listing} sum to {total}"
+        assert open_interest == instrument.open_interest, f"open interest of listing {listing}"
+
+
+def _check_rows(venue: VenueState) -> None:
+    """The hashes in the group leaves are those of the risk records; only such groups wait."""
+    state = venue.settlement
+    for number, group in state.groups.items():
+        check_record(number, group, state.risks.get(number))
+    for number, pending in venue.pending_vectors.items():
+        assert pending.vector.group == number, f"a vector of another group waits in {number}"
+        assert state.groups[number].has_risk_set, f"a vector waits in group {number}"
 
 
 def _check_books(venue: VenueState) -> None:

@@ -1,12 +1,17 @@
-"""The venue machine: one command in, events and micro-ops out (docs/spec/rules.md section 3)."""
+"""The venue machine: one command in, events and micro-ops out.
+
+Sources: docs/spec/rules.md section 3, docs/spec/derivatives.md sections 3 and 5 to 7.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from merkat.spec import secp256k1
 from merkat.spec.codec import MalformedError, Reader, u32
 from merkat.spec.messages import (
+    Activate,
     Amend,
     Cancel,
     Command,
@@ -14,6 +19,7 @@ from merkat.spec.messages import (
     Floor,
     Heartbeat,
     InboxCommand,
+    MarginMode,
     Place,
     Renew,
     Tick,
@@ -30,8 +36,8 @@ from merkat.spec.venue.amend import amend
 from merkat.spec.venue.cancel import cancel, floor
 from merkat.spec.venue.events import CommandRefused, join_framed
 from merkat.spec.venue.inbox import inbox
-from merkat.spec.venue.money import transfer, withdraw
-from merkat.spec.venue.oracle import epoch, heartbeat
+from merkat.spec.venue.money import margin_mode, transfer, withdraw
+from merkat.spec.venue.oracle import activate, epoch, heartbeat
 from merkat.spec.venue.place import place
 from merkat.spec.venue.renew import renew
 from merkat.spec.venue.rules import C_01
@@ -114,10 +120,14 @@ class Venue(VenueState):
                 withdraw(self, command)
             case Transfer():
                 transfer(self, command)
+            case MarginMode():
+                margin_mode(self, command)
             case Epoch():
                 epoch(self, command)
             case Heartbeat():
                 heartbeat(self, command)
+            case Activate():
+                activate(self, command)
             case Tick():
                 tick(self, command)
             case InboxCommand():
@@ -142,7 +152,7 @@ class Venue(VenueState):
         data: bytes,
         recover: Recover = secp256k1.recover,
         waterfall_limit: int = WATERFALL_LIMIT,
-    ) -> Venue:
+    ) -> Self:
         """The venue that `snapshot` described.
 
         Raises:

@@ -5,12 +5,18 @@ with liquidations (section 3.7).
 from __future__ import annotations
 
 from merkat.spec.settle import margin
-from merkat.spec.settle.ops import MAKER_IMPROVES, TAKER_IMPROVES, Fill
+from merkat.spec.settle.ops import (
+    MAKER_IMPROVES,
+    MAKER_NAMES,
+    TAKER_IMPROVES,
+    TAKER_NAMES,
+    Fill,
+)
 from merkat.spec.venue import events
 from merkat.spec.venue.book import RestingOrder, crosses
 from merkat.spec.venue.margin import (
-    IMPROVES,
     Counted,
+    MarginRule,
     Trade,
     fill_keeps_restriction,
     margin_rule,
@@ -50,9 +56,9 @@ def match(venue: VenueState, taker: RestingOrder, limit: int) -> bool:
             venue.cancelled(taker, events.REASON_MARGIN)
             return False
 
-        rules = MAKER_IMPROVES if maker_rule == IMPROVES else 0
-        rules |= TAKER_IMPROVES if taker_rule == IMPROVES else 0
-        _fill(venue, maker, taker, maker_trade, taker_trade, rules)
+        assert maker_rule is not None, "M-06 saw to the maker"
+        assert taker_rule is not None, "M-07 saw to the taker"
+        _fill(venue, maker, taker, (maker_trade, maker_rule), (taker_trade, taker_rule))
     return True
 
 
@@ -80,15 +86,14 @@ def maker_stands(venue: VenueState, maker: RestingOrder, taker_account: int) -> 
 def maker_side(venue: VenueState, maker: RestingOrder, size: int) -> Trade:
     """The maker's side of a fill at its limit; what is left of its order goes on counting."""
     order = maker.order
-    instrument = venue.instrument(order.listing)
-    notional = margin.value_of(instrument, size, order.limit_price)
+    rate = venue.instrument(order.listing).maker_fee
     return Trade(
         order.account,
         order.listing,
         order.side,
         order.limit_price,
         size,
-        margin.fee(instrument.maker_fee, notional),
+        margin.fee(venue.settlement, order.listing, rate, size, order.limit_price),
         (
             Counted(order.side, order.limit_price, maker.remaining, sign=-1),
             Counted(order.side, order.limit_price, maker.remaining - size),
@@ -101,8 +106,8 @@ def sides_of_fill(
 ) -> tuple[Trade, Trade]:
     """Both sides of a fill; what is left of the taker counts at its effective limit."""
     order, price = taker.order, maker.order.limit_price
-    instrument = venue.instrument(order.listing)
-    fee = margin.fee(instrument.taker_fee, margin.value_of(instrument, size, price))
+    rate = venue.instrument(order.listing).taker_fee
+    fee = margin.fee(venue.settlement, order.listing, rate, size, price)
     left = Counted(order.side, limit, taker.remaining - size)
     taker_side = Trade(order.account, order.listing, order.side, price, size, fee, (left,))
     return maker_side(venue, maker, size), taker_side
@@ -112,11 +117,11 @@ def _fill(
     venue: VenueState,
     maker: RestingOrder,
     taker: RestingOrder,
-    maker_trade: Trade,
-    taker_trade: Trade,
-    rules: int,
+    maker_part: tuple[Trade, MarginRule],
+    taker_part: tuple[Trade, MarginRule],
 ) -> None:
     """Emit the steps of a fill and its event, and count it in both orders."""
+    (maker_trade, maker_rule), (taker_trade, taker_rule) = maker_part, taker_part
     listing, size, price = maker_trade.listing, maker_trade.size, maker_trade.price
     maker_slot = margin.slot_for(venue.settlement, maker_trade.account, listing)
     taker_slot = margin.slot_for(venue.settlement, taker_trade.account, listing)
@@ -125,7 +130,20 @@ def _fill(
 
     venue.open_in_settlement(maker)
     venue.open_in_settlement(taker)
-    venue.emit(Fill(maker.key, taker.key, maker_slot, taker_slot, price, size, rules))
+    venue.emit(
+        Fill(
+            maker.key,
+            taker.key,
+            maker_slot,
+            taker_slot,
+            price,
+            size,
+            maker_rule.bits(MAKER_IMPROVES, MAKER_NAMES)
+            | taker_rule.bits(TAKER_IMPROVES, TAKER_NAMES),
+            maker_rule.names,
+            taker_rule.names,
+        )
+    )
     venue.event(
         events.Trade(
             listing,

@@ -1,33 +1,13 @@
 """Each account's own resting orders, with the sums that its margin needs.
 
-Per listing the account keeps what is left on each side and, for the newest mark and fee that were
-asked for, what its orders need. So no check walks a whole book, nor all orders of an account.
+Per listing the account keeps what is left on each side and, for the newest terms that were asked
+for, what its orders need. So no check walks a whole book, nor all orders of an account.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from merkat.spec.values import BUY, ONE, ceil_div
 from merkat.spec.venue.book import RestingOrder
-
-
-@dataclass(frozen=True)
-class OrderTerms:
-    """What the need of a resting order depends on besides the order: the listing's, at a moment."""
-
-    mark: int
-    taker_fee: int
-    coin: int
-    """Base units of one coin, 10^size_decimals."""
-
-    def need(self, side: int, limit: int, left: int) -> int:
-        """The loss at mark if the order filled at its limit, and the worst taker fee (1e-6 USD)."""
-        loss_price = limit - self.mark if side == BUY else self.mark - limit
-        loss = max(0, left * loss_price // self.coin)
-        fee_rate = max(self.taker_fee, 0)
-        value = left * max(limit, self.mark) // self.coin
-        return loss + ceil_div(fee_rate * value, ONE)
+from merkat.spec.venue.order_terms import Need, OrderTerms, add
 
 
 class ListingOrders:
@@ -37,16 +17,14 @@ class ListingOrders:
         self.orders: dict[int, RestingOrder] = {}
         self.left = [0, 0]
         self.terms: OrderTerms | None = None
-        self._need = 0
+        self._need: Need = ()
 
-    def need(self, terms: OrderTerms) -> int:
+    def need(self, terms: OrderTerms) -> Need:
         """What the orders need together at these terms."""
         if terms != self.terms:
-            self.terms = terms
-            self._need = sum(
-                terms.need(resting.order.side, resting.order.limit_price, resting.remaining)
-                for resting in self.orders.values()
-            )
+            self.terms, self._need = terms, terms.nothing
+            for resting in self.orders.values():
+                self._add_need(terms, resting, 1)
         return self._need
 
     def count(self, resting: RestingOrder, sign: int) -> None:
@@ -54,7 +32,12 @@ class ListingOrders:
         side, left = resting.order.side, resting.remaining
         self.left[side] += sign * left
         if self.terms is not None:
-            self._need += sign * self.terms.need(side, resting.order.limit_price, left)
+            self._add_need(self.terms, resting, sign)
+
+    def _add_need(self, terms: OrderTerms, resting: RestingOrder, sign: int) -> None:
+        order = resting.order
+        need = terms.need(order.side, order.limit_price, resting.remaining)
+        self._need = add(self._need, need, sign)
 
 
 class OpenOrders:

@@ -41,6 +41,8 @@ from merkat.spec.venue.rules import (
     O_20,
     O_21,
     O_22,
+    O_23,
+    O_24,
 )
 from merkat.spec.venue.state import VenueState
 
@@ -58,6 +60,7 @@ def place(venue: VenueState, command: Place) -> None:
 
     # CHECKS
     O_01.require(order.listing in state.instruments)
+    O_23.require(margin.tradable(state, order.listing, time_ns))
     instrument = venue.instrument(order.listing)
     account = venue.account(order.account)
     open_orders = venue.accounts[order.account].open_orders
@@ -80,6 +83,7 @@ def place(venue: VenueState, command: Place) -> None:
     listings = terms.listings_with(venue, order)
     O_17.require(len(listings) <= limits.position_limit)
     O_18.require(terms.groups_allowed(venue, listings))
+    O_24.require(terms.sells_what_is_held(venue, order))
     O_19.require(terms.limit_in_band(venue, order))
     O_20.require(terms.unrestricted_or_reduces(venue, order, order.size))
     O_21.require(order.flags != FLAGS_POST_ONLY or terms.would_not_trade(venue, order))

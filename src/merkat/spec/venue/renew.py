@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from merkat.spec.messages import Renew
 from merkat.spec.orders import hour_of_key
+from merkat.spec.settle import margin
 from merkat.spec.settle.leaves import STANDARD
 from merkat.spec.settle.ops import OrderOpen
 from merkat.spec.settle.orders import expires_in_time
@@ -21,6 +22,7 @@ from merkat.spec.venue.rules import (
     O_12,
     O_13,
     O_15,
+    O_23,
     X_01,
     X_02,
     X_05,
@@ -41,6 +43,7 @@ def renew(venue: VenueState, command: Renew) -> None:
     old = venue.resting(order.renews_key) if order.renews else None
     X_01.require(old is not None)
     assert old is not None
+    O_23.require(margin.tradable(venue.settlement, old.order.listing, time_ns))
     X_07.require(old.order.expiry > time_ns)
     X_02.require(order.listing == old.order.listing, "listing")
     X_02.require(order.side == old.order.side, "side")

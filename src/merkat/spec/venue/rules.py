@@ -1,7 +1,7 @@
-"""The rules of the venue machine (docs/spec/rules.md section 3), each with its text.
+"""The rules of the venue machine (rules.md section 3, derivatives.md), each with its text.
 
-C: every command. O: terms of an order. X: orders that rest already. M: matching; an M rule that
-does not hold cancels an order instead of refusing a command.
+C: every command. A: activation of a vector. O: terms of an order. X: orders that rest already.
+M: matching; an M rule that does not hold cancels an order instead of refusing a command.
 """
 
 from __future__ import annotations
@@ -19,15 +19,23 @@ C_04 = rule(
     "nonce",
     "orders, cancels, floors: the nonce is not among the account's newest 100, not below "
     "all of them when there are 100, and at most a day ahead in ms; withdraw, "
-    "transfer: above strict_nonce",
+    "transfer, margin_mode: above strict_nonce",
 )
 C_05 = rule("C-05", "inbox_index", "item", "index = inbox_cursor")
 C_06 = rule("C-06", "item_size", "item", "the item has 2 to 1,024 bytes")
 
+A_01 = rule("A-01", "no_pending", "number", "the group has a pending vector of that number")
+A_02 = rule(
+    "A-02",
+    "wrong_rows",
+    "rows",
+    "row_root is that of the rows the pending vector makes; zero when it will be held",
+)
+
 O_01 = rule("O-01", "no_listing", "listing", "the listing exists")
 O_02 = rule("O-02", "bad_side", "side", "side is 0 (buy) or 1 (sell)")
 O_03 = rule("O-03", "bad_flags", "flags", "flags are 0, 1, 2 or 5")
-O_04 = rule("O-04", "off_tick", "limit_price", "a multiple of tick, 0 < limit_price <= 2^52")
+O_04 = rule("O-04", "off_tick", "limit_price", "on the listing's tick, 0 < limit_price <= 2^52")
 O_05 = rule(
     "O-05", "bad_size", "size", "a multiple of lot, 0 < size < 2^56, size x limit_price < 2^88"
 )
@@ -72,7 +80,21 @@ O_22 = rule(
     "O-22",
     "insufficient_margin",
     "size",
-    "with the order counted E >= IM with open orders; or the order reduces and E >= 0",
+    "with the order counted E_w >= IM with open orders and loan <= limit; or the order reduces and "
+    "E >= 0",
+)
+
+O_23 = rule(
+    "O-23",
+    "no_row",
+    "listing",
+    "in a group with a risk set the listing has a row, has not expired and is not delivered",
+)
+O_24 = rule(
+    "O-24",
+    "spot_short",
+    "size",
+    "what is left of the account's resting sells of collateral plus this is at most its position",
 )
 
 X_01 = rule("X-01", "order_not_open", "counter", "a resting order has the key")
@@ -95,12 +117,14 @@ M_06 = rule(
     "M-06",
     "maker_margin",
     "margin_rule",
-    "F-11, F-12, F-13 for the maker, and after the fill E >= IM with open orders, or it improves",
+    "F-11, F-12, F-13, F-17 for the maker, and after the fill E_w >= IM with open orders and "
+    "loan <= limit, or it improves",
 )
 M_07 = rule(
     "M-07",
     "taker_margin",
     "margin_rule",
-    "F-11, F-12, F-13 for the taker, and after the fill E >= IM with open orders, or it improves",
+    "F-11, F-12, F-13, F-17 for the taker, and after the fill E_w >= IM with open orders and "
+    "loan <= limit, or it improves",
 )
 M_08 = rule("M-08", "maker_fee_cap", "fee_cap", "the listing's maker_fee <= the maker's fee_cap")

@@ -1,9 +1,11 @@
-"""The venue part of a snapshot (docs/spec/formats.md section 8)."""
+"""The venue part of a snapshot (formats.md section 8, derivatives.md section 1)."""
 
 from __future__ import annotations
 
-from merkat.spec.codec import MalformedError, Reader, u32
+from merkat.spec.codec import MalformedError, Reader, framed, u32
+from merkat.spec.messages import Epoch, Signatures
 from merkat.spec.orders import Order, hour_of_key
+from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.values import BUY, SELL
 from merkat.spec.venue.book import Book, RestingOrder
 from merkat.spec.venue.state import NONCES_KEPT, VenueAccount, VenueState
@@ -23,6 +25,10 @@ def encode_venue_part(venue: VenueState) -> bytes:
         parts += [u32(listing), venue.books[listing].encode()]
     parts.append(u32(len(venue.pending)))
     parts += [group.to_bytes(2, "big") for group in sorted(venue.pending)]
+    parts.append(u32(len(venue.pending_vectors)))
+    for group, epoch in sorted(venue.pending_vectors.items()):
+        parts.append(group.to_bytes(2, "big"))
+        parts += [framed(epoch.vector.encode()), framed(epoch.signatures.encode())]
     return b"".join(parts)
 
 
@@ -31,7 +37,7 @@ def read_venue_part(venue: VenueState, reader: Reader) -> None:
 
     Raises:
         MalformedError: bytes missing or left over, an account or listing that settlement does not
-            have or that is missing, a queue out of order.
+            have or that is missing, a queue out of order, a pending vector of another group.
     """
     venue.log_number = reader.u64()
     venue.time_ns = reader.u64()
@@ -49,6 +55,11 @@ def read_venue_part(venue: VenueState, reader: Reader) -> None:
     _expect(set(venue.books) == set(venue.settlement.instruments), "one book for every listing")
     venue.pending = {reader.u16() for _ in range(reader.u32())}
     venue.leaf_hours = {hour_of_key(key) for key in venue.settlement.orders}
+    for _ in range(reader.u32()):
+        group, epoch = _read_pending_vector(reader)
+        _expect(group > max(venue.pending_vectors, default=-1), "pending vectors ascending")
+        _expect(group in venue.settlement.groups, "pending vectors of known groups")
+        venue.pending_vectors[group] = epoch
     reader.finish()
 
 
@@ -61,6 +72,15 @@ def _read_account(reader: Reader) -> VenueAccount:
     _expect(account.nonces == sorted(set(account.nonces)), "nonces ascending")
     _expect(len(account.nonces) <= NONCES_KEPT, f"at most {NONCES_KEPT} nonces")
     return account
+
+
+def _read_pending_vector(reader: Reader) -> tuple[int, Epoch]:
+    """Take a group and its vector of version 2 with the signatures, each behind its length."""
+    group = reader.u16()
+    vector = SurfaceVector.decode(reader.raw(reader.u16()))
+    signatures = Signatures.decode(reader.raw(reader.u16()))
+    _expect(vector.group == group, "pending vectors of their group")
+    return group, Epoch(vector, signatures)
 
 
 def _rest(venue: VenueState, reader: Reader, listing: int, side: int) -> None:

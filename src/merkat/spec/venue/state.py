@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
+from merkat.spec.messages import Epoch
 from merkat.spec.orders import Order, account_of, hour_of_key
 from merkat.spec.rules import Refused
 from merkat.spec.secp256k1 import Recover
@@ -24,14 +25,15 @@ from merkat.spec.venue.open_orders import OpenOrders
 
 NONCES_KEPT = 100
 WATERFALL_LIMIT = 4_096
-"""A waterfall makes no new decision once its command has emitted so many micro-ops."""
+"""Once its command has emitted so many micro-ops, a waterfall makes no new decision and the
+settling of deliveries no new step."""
 
 
 class VenueAccount:
     """What the venue knows of an account: used nonces, the last slice, resting orders.
 
     Attributes:
-        strict_nonce: the largest nonce of a withdraw or transfer.
+        strict_nonce: the largest nonce of a withdraw, transfer or margin_mode.
         empty_slices: slices in a row that found no buyer.
         visited_time: epoch time of the last slice.
         nonces: the newest 100 nonces of orders, cancels and floors, ascending.
@@ -85,6 +87,8 @@ class VenueState:
         self.accounts: dict[int, VenueAccount] = {}
         self.books: dict[int, Book] = {}
         self.pending: set[int] = set()
+        self.pending_vectors: dict[int, Epoch] = {}
+        """By group: the checked vector of version 2 that waits for its activation."""
         self.expiries: list[tuple[int, int]] = []
         """(expiry, key) of every resting order, ascending."""
         self.leaf_hours: set[int] = set()
@@ -108,6 +112,21 @@ class VenueState:
         """The resting order with that key."""
         account = self.accounts.get(account_of(key))
         return account.open_orders.by_key.get(key) if account else None
+
+    def listings_of(self, group: int) -> list[int]:
+        """The listings of a group, ascending."""
+        instruments = self.settlement.instruments
+        return sorted(each for each, instrument in instruments.items() if instrument.group == group)
+
+    def holders(self, listing: int) -> list[int]:
+        """The accounts that hold a position in the listing, ascending."""
+        accounts = self.settlement.accounts
+        return sorted(each for each, account in accounts.items() if account.size_of(listing) != 0)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the command has emitted as many micro-ops as nothing is added to unasked."""
+        return len(self.micro_ops) >= self.waterfall_limit
 
     # Output
 

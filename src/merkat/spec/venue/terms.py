@@ -1,7 +1,7 @@
 """What the terms of an order must satisfy, alone and beside the account's other orders.
 
-Each function is the condition of one O rule (docs/spec/rules.md section 3.1), so that place, amend
-and renew read as the list of their rules.
+Each function is the condition of one O rule (rules.md section 3.1, derivatives.md section 5), so
+that place, amend and renew read as the list of their rules.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from merkat.spec.values import (
     BUY,
     FLAGS_MARKET,
     MAX_GROUPS_HELD,
+    SELL,
     ceil_div,
 )
 from merkat.spec.venue.book import RestingOrder, crosses
-from merkat.spec.venue.margin import Counted, equity, initial_margin
+from merkat.spec.venue.margin import Counted, holds_with_orders, initial_margin
 from merkat.spec.venue.state import VenueState
 
 
@@ -42,12 +43,20 @@ def groups_allowed(venue: VenueState, listings: set[int]) -> bool:
     return len({venue.instrument(listing).group for listing in listings}) <= MAX_GROUPS_HELD
 
 
+def sells_what_is_held(venue: VenueState, order: Order) -> bool:
+    """O-24: with the account's resting sells the order sells no more collateral than is held."""
+    if order.side == BUY or not venue.instrument(order.listing).is_spot:
+        return True
+    resting = venue.accounts[order.account].open_orders.left(order.listing, SELL)
+    return resting + order.size <= venue.account(order.account).size_of(order.listing)
+
+
 def limit_in_band(venue: VenueState, order: Order) -> bool:
     """O-19: the limit is not beyond the band; a market order is tightened instead."""
-    mark = margin.mark(venue.settlement, order.listing)
-    band = margin.band(venue.settlement, order.listing)
     if order.flags == FLAGS_MARKET:
         return True
+    mark = margin.mark(venue.settlement, order.listing)
+    band = margin.band(venue.settlement, order.listing)
     if order.side == BUY:
         return order.limit_price <= mark + band
     return order.limit_price >= mark - band
@@ -59,10 +68,25 @@ def effective_limit(venue: VenueState, order: Order) -> int:
         return order.limit_price
     mark = margin.mark(venue.settlement, order.listing)
     band = margin.band(venue.settlement, order.listing)
-    tick = venue.instrument(order.listing).tick
+    instrument = venue.instrument(order.listing)
     if order.side == BUY:
-        return min(order.limit_price, mark + band) // tick * tick
-    return ceil_div(max(order.limit_price, mark - band), tick) * tick
+        return tick_below(instrument, min(order.limit_price, mark + band))
+    return tick_above(instrument, max(order.limit_price, mark - band))
+
+
+def tick_below(instrument: Instrument, price: int) -> int:
+    """The largest price on the listing's tick that is at most `price`."""
+    tick = instrument.tick_at(price)
+    return price // tick * tick
+
+
+def tick_above(instrument: Instrument, price: int) -> int:
+    """The smallest price on the listing's tick that is at least `price`.
+
+    The start of the coarse ticks is on both grids, so a price rounded up to it is on the grid.
+    """
+    tick = instrument.tick_at(price)
+    return ceil_div(price, tick) * tick
 
 
 def reduces(
@@ -97,10 +121,11 @@ def margin_suffices(
     venue: VenueState, order: Order, left: int, without: RestingOrder | None = None
 ) -> bool:
     """O-22: the account can bear the order beside its other ones, or the order only reduces."""
-    own = equity(venue, order.account)
+    own = margin.figures(venue.settlement, order.account)
     counted = [Counted(order.side, effective_limit(venue, order), left)]
     if without is not None:
         replaced = without.order
         counted.append(Counted(replaced.side, replaced.limit_price, without.remaining, sign=-1))
     needed = initial_margin(venue, order.account, order.listing, counted=tuple(counted))
-    return own >= needed or (reduces(venue, order, left, without) and own >= 0)
+    bears = holds_with_orders(own, needed)
+    return bears or (reduces(venue, order, left, without) and own.equity >= 0)

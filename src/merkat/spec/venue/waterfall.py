@@ -1,5 +1,6 @@
-"""The waterfall of a group: who is visited, in which order, and what a visit does (section 3.7).
+"""The waterfall of a group: who is visited, in which order, and what a visit does.
 
+Sources: rules.md section 3.7, derivatives.md section 7.
 The pieces of a visit stand in slices.py (stage 1) and bankruptcy.py (stage 3).
 """
 
@@ -8,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from merkat.spec.settle import margin
-from merkat.spec.settle.leaves import BANKRUPT, IN_LIQUIDATION, STANDARD, Account
+from merkat.spec.settle import limits, margin
+from merkat.spec.settle.leaves import BANKRUPT, IN_LIQUIDATION, STANDARD
 from merkat.spec.settle.margin import Figures
 from merkat.spec.settle.ops import Stage
 from merkat.spec.venue import events
 from merkat.spec.venue.bankruptcy import bankrupt, tear_up_all
 from merkat.spec.venue.decisions import LimitReachedError, decide
+from merkat.spec.venue.delivery import expire_delivered_positions
 from merkat.spec.venue.slices import cancel_all, leave_liquidation, slice_position
 from merkat.spec.venue.state import VenueState
 
@@ -40,21 +42,25 @@ def run_waterfall(venue: VenueState, group: int) -> None:
         venue.event(events.WaterfallPending(group))
 
 
-def _needs_visit(account: Account, figures: Figures) -> bool:
-    """First queue: in liquidation, bankrupt with something left, or below maintenance."""
+def _needs_visit(venue: VenueState, number: int, figures: Figures) -> bool:
+    """First queue: in liquidation, bankrupt with something left, or in danger."""
+    account = venue.account(number)
     if account.stage == IN_LIQUIDATION:
         return True
     if account.stage == BANKRUPT:
         return bool(account.positions) or account.cash < 0
-    return figures.equity < figures.maintenance
+    return margin.in_danger(figures)
 
 
-def _newly_insolvent(account: Account, figures: Figures) -> bool:
-    """Later queues: whom the tear-ups left with less than nothing."""
-    return account.stage < BANKRUPT and figures.equity < 0
+def _newly_insolvent(venue: VenueState, number: int, figures: Figures) -> bool:
+    """Later queues: whom the tear-ups left with less than nothing, and nothing to sell for it."""
+    below = venue.account(number).stage < BANKRUPT and figures.equity < 0
+    return below and not limits.holds_spot(venue.settlement, number)
 
 
-def _queue(venue: VenueState, group: int, wanted: Callable[[Account, Figures], bool]) -> list[int]:
+def _queue(
+    venue: VenueState, group: int, wanted: Callable[[VenueState, int, Figures], bool]
+) -> list[int]:
     """The wanted accounts with a position in the group or with none at all, by (E / MM, index)."""
     state = venue.settlement
     ranked = []
@@ -66,7 +72,7 @@ def _queue(venue: VenueState, group: int, wanted: Callable[[Account, Figures], b
         if not margin.all_fresh(state, number, venue.time_ns):
             continue
         figures = margin.figures(state, number)
-        if wanted(account, figures):
+        if wanted(venue, number, figures):
             ranked.append((_rank(figures), number))
     return [number for _, number in sorted(ranked)]
 
@@ -81,6 +87,7 @@ def _visit(venue: VenueState, group: int, number: int) -> bool:
     """Do what the account's figures ask for now; tells whether a position was torn up."""
     decide(venue)
     state = venue.settlement
+    expire_delivered_positions(venue, number)
     account, figures = venue.account(number), margin.figures(state, number)
 
     if not account.positions and figures.equity >= 0:
@@ -88,15 +95,15 @@ def _visit(venue: VenueState, group: int, number: int) -> bool:
             leave_liquidation(venue, number)
     elif account.stage == BANKRUPT:
         return tear_up_all(venue, number)
-    elif margin.insolvent(state, number, figures, venue.time_ns):
+    elif limits.insolvent(state, number, figures, venue.time_ns):
         bankrupt(venue, group, number)
         return tear_up_all(venue, number)
     elif account.stage == IN_LIQUIDATION:
-        if figures.equity >= margin.stop(state, number, figures):
+        if margin.safe(state, number, figures):
             leave_liquidation(venue, number)
         else:
             slice_position(venue, group, number)
-    elif figures.equity < figures.maintenance:
+    elif margin.in_danger(figures):
         _enter_liquidation(venue, number, figures)
         slice_position(venue, group, number)
     return False
@@ -106,7 +113,7 @@ def _enter_liquidation(venue: VenueState, number: int, figures: Figures) -> None
     """Stage 1: the orders go, and the sizes held now become the base of the slices."""
     cancel_all(venue, number)
     largest = margin.largest_group(venue.settlement, number)
-    assert largest is not None, "an account without a position has no maintenance to miss"
+    assert largest is not None, "an account without a position is bankrupt or owes nothing"
     venue.emit(Stage(number, largest, IN_LIQUIDATION))
     venue.event(
         events.StageChanged(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from merkat.spec.rules import FIELDS
 from merkat.spec.values import BUY, SELL
 from merkat.spec.venue.invariants import check_invariants
 from tests.support.venue_builder import Market, Reply, Trader, coins, usd
 
-Build = Callable[[Market, bool], Reply]
+Build = Callable[[Any, bool], Reply]
 """(market, spoilt) to the reply of the last command; spoilt changes what the rule reads."""
 
 
@@ -22,6 +23,8 @@ class Case:
     field: str
     build: Build
     label: str = ""
+    market: Callable[[], Market] = Market
+    """Makes the venue that the commands are sent to."""
 
     def __str__(self) -> str:
         return f"{self.rule_id} {self.field} {self.label}".strip()
@@ -29,7 +32,7 @@ class Case:
 
 def accepts(case: Case) -> None:
     """The version that satisfies the rule is accepted, by this rule and all others."""
-    market = Market()
+    market = case.market()
     reply = case.build(market, False)
     assert reply.refused_by is None, f"{case}: refused by {reply.refused_by}"
     check_invariants(market.venue)
@@ -37,7 +40,7 @@ def accepts(case: Case) -> None:
 
 def refuses(case: Case) -> None:
     """The spoilt version is refused by this very rule and field, and changes only the nonce."""
-    market = Market()
+    market = case.market()
     reply = case.build(market, True)
     assert reply.refused_by == case.rule_id, f"{case}: refused by {reply.refused_by}"
     assert reply.refused_field == FIELDS[case.field], f"{case}: field {reply.refused_field}"
