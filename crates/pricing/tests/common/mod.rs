@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 pub mod chain;
 pub mod plain;
+pub mod plain_rows;
 
 /// The folder of test data: MERKAT_DATA, else `shared/data` beside the project. `None`, with the reason printed, if it
 /// is not there, unless MERKAT_DATA_REQUIRED=1.
