@@ -125,11 +125,7 @@ impl ExpiryBook {
 
     /// P's part: the worst end at a held strike. `delta_one(strike, forward)` is what perpetuals, spot and the future
     /// make of it.
-    pub(super) fn refresh_pin(
-        &mut self,
-        market: &Market,
-        delta_one: impl Fn(i64, i64) -> i128,
-    ) {
+    pub(super) fn refresh_pin(&mut self, market: &Market, delta_one: impl Fn(i64, i64) -> i128) {
         self.pin_loss = 0;
         let expiry = &market.rows.expiries()[usize::from(self.number)];
         if !expiry.is_pinned || self.strikes.is_empty() {

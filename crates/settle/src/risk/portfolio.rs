@@ -310,13 +310,7 @@ impl Portfolio {
         self.figures(market, risk, worst, initial_risk)
     }
 
-    fn figures(
-        &self,
-        market: &Market,
-        risk: i128,
-        worst: u8,
-        initial_risk: i128,
-    ) -> GroupMargin {
+    fn figures(&self, market: &Market, risk: i128, worst: u8, initial_risk: i128) -> GroupMargin {
         let scalars = &market.scalars;
         let naked = floor_coins(self.naked * market.index, market.coin);
         let whole = floor_coins(self.delta, RATE_ONE);
@@ -432,10 +426,6 @@ impl Damper {
 
 /// The margin of these positions, as (place among the rows, size), from nothing.
 #[must_use]
-pub fn portfolio_margin(
-    market: &Market,
-    fund: i128,
-    positions: &[(usize, i64)],
-) -> GroupMargin {
+pub fn portfolio_margin(market: &Market, fund: i128, positions: &[(usize, i64)]) -> GroupMargin {
     Portfolio::of(market, positions).margin(market, fund)
 }
