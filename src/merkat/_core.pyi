@@ -7,7 +7,10 @@ Arguments that are malformed raise ValueError and change nothing. The interprete
 long call runs.
 """
 
+from collections.abc import Sequence
 from typing import final
+
+from typing_extensions import Buffer
 
 __version__: str
 
@@ -247,3 +250,42 @@ def blob_opening(blob: bytes, point: bytes) -> bytes:
 
 def sign_digest(digest: bytes, secret_key: bytes) -> bytes:
     """Sign a digest; returns r, s (low), v of 27 or 28."""
+
+def black76_q64(forward: int, strike: int, years: int, vol: int, is_call: bool) -> int:
+    """Return the price of an option, all Q64.64, as docs/spec/pricing.md defines it to the bit.
+
+    Raises ValueError that names the input outside its domain.
+    """
+
+def black76_q64_batch(
+    forward: Sequence[int],
+    strike: Sequence[int],
+    years: Sequence[int],
+    vol: Sequence[int],
+    is_call: Sequence[bool],
+) -> list[int]: ...
+def greeks_q64(
+    forward: int, strike: int, years: int, vol: int, is_call: bool
+) -> tuple[int, int, int, int]:
+    """Return delta, gamma, vega and theta (a year's), all Q64.64; inputs as `black76_q64`."""
+
+def greeks_q64_batch(
+    forward: Sequence[int],
+    strike: Sequence[int],
+    years: Sequence[int],
+    vol: Sequence[int],
+    is_call: Sequence[bool],
+) -> list[tuple[int, int, int, int]]: ...
+def black76_values(
+    forward: Buffer, strike: Buffer, years: Buffer, vol: Buffer, rate: Buffer, is_call: Buffer
+) -> bytes:
+    """Return eight columns of doubles: price, delta, gamma, vega, theta, rho, vanna, volga.
+
+    Takes buffers of doubles (array('d'), numpy) and of bytes that are 0 or 1, all of one length.
+    For display, tools and makers: the last bits differ between processors.
+    """
+
+def implied_vols(
+    forward: Buffer, strike: Buffer, years: Buffer, rate: Buffer, price: Buffer, is_call: Buffer
+) -> bytes:
+    """Return a column of volatilities as doubles: 0 at the intrinsic value, NaN where none fits."""

@@ -6,6 +6,7 @@ mod chain;
 mod framing;
 mod journal;
 mod machines;
+mod pricing;
 mod settlement;
 mod signing;
 
@@ -24,6 +25,10 @@ mod _core {
     };
     #[pymodule_export]
     use super::machines::{Book, Engine};
+    #[pymodule_export]
+    use super::pricing::{
+        black76_q64, black76_q64_batch, black76_values, greeks_q64, greeks_q64_batch, implied_vols,
+    };
     #[pymodule_export]
     use super::settlement::Settlement;
     #[pymodule_export]
