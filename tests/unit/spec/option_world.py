@@ -62,7 +62,10 @@ def risk_set(**scalars: int) -> RiskSet:
 
 
 class OptionWorld(World):
-    """Three accounts of 10,000 USD in standard mode, and a vector of version 2 at 100 USD."""
+    """Three accounts of 10,000 USD in standard mode, and a vector of version 2 at 100 USD.
+
+    The fund has 10,000,000 USD, so that tails are damped.
+    """
 
     @classmethod
     def ready(cls, **scalars: int) -> OptionWorld:
@@ -84,6 +87,7 @@ class OptionWorld(World):
         world.item(world.dated_item(kind=4))
         for user in (ALICE, BOB, CAROL):
             world.deposit(user, 10_000 * USD)
+        world.item(world.fund_item(amount=10_000_000 * USD))
         return world
 
     # Items
@@ -130,7 +134,9 @@ class OptionWorld(World):
         """Return the next vector, with a slice for every expiry that is ahead."""
         standing = self.state.groups[0]
         ahead = {
-            terms.expiry for terms in live_terms(self.state, 0) if terms.expiry >= time_ns + SECOND_NS
+            terms.expiry
+            for terms in live_terms(self.state, 0)
+            if terms.expiry >= time_ns + SECOND_NS
         }
         vector = SurfaceVector(
             version=2,
@@ -236,4 +242,3 @@ def token_units(state: State, token: int) -> int:
         if state.instruments[position.listing].token == token
     )
     return held + state.globals_.claimable[token]
-

@@ -12,9 +12,11 @@ from merkat.spec.codec import MalformedError, Record
 from merkat.spec.messages import (
     COMMAND_KINDS,
     ITEM_KINDS,
+    Activate,
     Amend,
     Cancel,
     Command,
+    Epoch,
     InboxCommand,
     Item,
     Place,
@@ -28,9 +30,14 @@ from merkat.spec.messages import (
 from merkat.spec.orders import Order, account_of, counter_of, encode_key, hour_of_key
 from merkat.spec.settle.ops import (
     OP_KINDS,
+    MAKER_NAMES,
+    TAKER_NAMES,
     Bankrupt,
+    Deliver,
     DropHour,
+    Expire,
     Fill,
+    Hedge,
     Inbox,
     Liquidate,
     MicroOp,
@@ -43,13 +50,19 @@ from merkat.spec.settle.ops import (
     encode_op,
 )
 from merkat.spec.values import BUY, HOUR_NS, keccak256
+from tests.unit.spec.option_world import OptionWorld
 from tests.unit.spec.world import ALICE, BOB, COIN, USD, World
 
 WORLD = World.ready()
+MARKET = OptionWorld.ready()
 ORDER = WORLD.order(ALICE, BUY, COIN, 100 * USD)
 SIGNED = WORLD.open_op(ORDER)
-EPOCH = WORLD.epoch_op(USD, WORLD.time_ns)
+EPOCH_OP = WORLD.epoch_op(USD, WORLD.time_ns)
+EPOCH = Epoch(EPOCH_OP.vector, EPOCH_OP.signatures)
 HEARTBEAT = WORLD.heartbeat_op(WORLD.time_ns)
+SURFACE_OP = MARKET.surface_op(MARKET.surface(100 * USD, MARKET.time_ns + 1))
+SURFACE_BYTES = 107 + 56 + 1 + 2 * 66
+NAMES = b"\x05\x40\x41" + b"\xff" * 5
 COMMANDS: list[tuple[Command, int]] = [
     (Place(ORDER, SIGNED.signature), 133),
     (Amend(ORDER, SIGNED.signature), 133),
@@ -58,7 +71,10 @@ COMMANDS: list[tuple[Command, int]] = [
     (WORLD.floor_op(ALICE, 9), 82),
     (WORLD.withdraw_op(ALICE, USD), 94),
     (WORLD.transfer_op(ALICE, BOB, USD), 97),
+    (MARKET.mode_op(ALICE), 4 + 1 + 8 + 65),
     (EPOCH, 74 + 1 + 2 * 66),
+    (Epoch(SURFACE_OP.vector, SURFACE_OP.signatures), SURFACE_BYTES),
+    (Activate(1, 2, bytes(range(31))), 2 + 8 + 31),
     (HEARTBEAT, 49 + 1 + 2 * 66),
     (Tick(), 0),
 ]
@@ -71,15 +87,23 @@ ITEMS: list[tuple[Item, int]] = [
     (WORLD.fund_item(), 18),
     (WORLD.sweep_item(), 4),
     (WORLD.forced_item(), 4 + 20 + 1 + 16),
+    (MARKET.risk_item(), 2 + 1 + 53 * 8 + 8 * 9),
+    (MARKET.dated_item(), 1 + 2 + 1 + 9 * 8 + 1),
+    (MARKET.deliver_item(), 2 + 8 + 8),
 ]
 OPS: list[tuple[MicroOp, int]] = [
     (WORLD.withdraw_op(ALICE, USD), 94),
     (WORLD.transfer_op(ALICE, BOB, USD), 97),
     (OrderOpen(ORDER, SIGNED.signature), 133),
     (Fill(1, 2, 3, 4, 5, 6, 3), 12 + 12 + 2 + 2 + 8 + 8 + 1),
+    (Fill(1, 2, 3, 4, 5, 6, 3 | MAKER_NAMES, NAMES), 45 + 8),
+    (Fill(1, 2, 3, 4, 5, 6, 2 | TAKER_NAMES, b"", NAMES), 45 + 8),
+    (Fill(1, 2, 3, 4, 5, 6, MAKER_NAMES | TAKER_NAMES, NAMES[::-1], NAMES), 45 + 16),
     (OrderClose(2**92 - 1), 12),
     (WORLD.floor_op(ALICE, 9), 82),
-    (EPOCH, 74 + 1 + 2 * 66),
+    (EPOCH_OP, 74 + 1 + 2 * 66),
+    (SURFACE_OP, SURFACE_BYTES + 2 + 31),
+    (replace(SURFACE_OP, chunk_hashes=()), SURFACE_BYTES + 2),
     (HEARTBEAT, 49 + 1 + 2 * 66),
     (Stage(1, 2, 1), 7),
     (Liquidate(1, 2, 3, 4, 5, 6, 1), 4 + 2 + 12 + 2 + 8 + 8 + 1),
@@ -87,6 +111,12 @@ OPS: list[tuple[MicroOp, int]] = [
     (TearUp(1, 2, 3, 4, -5, 6), 4 + 2 + 4 + 2 + 16 + 8),
     (WriteOff(1), 4),
     (DropHour(7), 4),
+    (Liquidate(1, 2, 3, 4, 5, 6, 1 | MAKER_NAMES, NAMES), 37 + 8),
+    (MARKET.mode_op(ALICE), 4 + 1 + 8 + 65),
+    (Deliver(7), 4),
+    (Expire(7, 8), 6),
+    (Hedge(1, 2, 3, 4, 5, 6, 1), 37),
+    (Hedge(1, 2, 3, 4, 5, 6, 1 | MAKER_NAMES, NAMES), 37 + 8),
 ]
 
 
@@ -150,7 +180,8 @@ def test_other_versions_kinds_and_counts_are_malformed() -> None:
     malformed = {
         "command version": b"\x02" + data[1:],
         "command kind": b"\x01\x63" + data[2:],
-        "vector version": data[:2] + b"\x02" + data[3:],
+        "vector version": data[:2] + b"\x03" + data[3:],
+        "vector of version 1 as 2": data[:2] + b"\x02" + data[3:],
         "nine signatures": data[: 2 + 74] + b"\x09" + data[2 + 75 :] + bytes(7 * 66),
     }
     for what, bad in malformed.items():
@@ -160,8 +191,8 @@ def test_other_versions_kinds_and_counts_are_malformed() -> None:
     item = encode_item(WORLD.sweep_item())
     with pytest.raises(MalformedError, match="source 2"):
         decode_item(item[:1] + b"\x02" + item[2:])
-    with pytest.raises(MalformedError, match="kind 9"):
-        decode_item(b"\x09" + item[1:])
+    with pytest.raises(MalformedError, match="kind 12"):
+        decode_item(b"\x0c" + item[1:])
 
 
 def test_an_inbox_step_takes_items_of_2_to_1024_bytes() -> None:
@@ -182,7 +213,7 @@ def test_any_68_bytes_are_one_order(data: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_decoders_either_refuse_or_give_back_the_same_bytes(data: bytes) -> None:
-    for kind in (1, 4, 6, 16, 17, 24, 32):
+    for kind in (1, 4, 6, 8, 16, 17, 18, 24, 32):
         try:
             command = decode_command(bytes([1, kind]) + data)
         except MalformedError:
@@ -196,3 +227,26 @@ def test_vector_hash_is_the_cut_hash_of_its_74_bytes() -> None:
     assert len(vector.hash) == 31
     assert vector.hash == keccak256(vector.encode())[:31]
     assert replace(vector, premium=1).hash != vector.hash, "every field counts"
+
+
+def test_a_hedge_is_no_liquidation_though_their_bodies_are_the_same() -> None:
+    body = (1, 2, 3, 4, 5, 6, 0)
+    assert Hedge(*body).encode() == Liquidate(*body).encode()
+    assert encode_op(Hedge(*body), 0, 0) != encode_op(Liquidate(*body), 0, 0)
+    assert Hedge(*body) != Liquidate(*body)
+
+
+def test_names_stand_where_margin_rules_announce_them() -> None:
+    op = Fill(1, 2, 3, 4, 5, 6, MAKER_NAMES | TAKER_NAMES, b"m" * 8, b"t" * 8)
+    assert op.encode().endswith(b"\x0c" + b"m" * 8 + b"t" * 8), "the maker's first"
+    for wrong in (replace(op, margin_rules=3), replace(op, maker_names=b"m" * 7)):
+        with pytest.raises(AssertionError, match="maker_names"):
+            wrong.encode()
+
+
+def test_risk_set_of_an_item_has_the_length_of_its_count() -> None:
+    data = encode_item(MARKET.risk_item())
+    assert decode_item(data) == MARKET.risk_item()
+    for wrong in (data[:4] + b"\x07" + data[5:], data[:4] + b"\x09" + data[5:], data + bytes(9)):
+        with pytest.raises(MalformedError):
+            decode_item(wrong)

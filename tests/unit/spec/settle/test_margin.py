@@ -1,13 +1,18 @@
-"""The quantities of rules.md sections 1 and 2.6, by hand."""
+"""The quantities of rules.md sections 1 and 2.6, by hand: perpetuals in groups without rows."""
 
 from __future__ import annotations
 
 import pytest
 
-from merkat.spec.settle import margin
+from merkat.spec.settle import limits, margin
 from merkat.spec.settle.margin import Figures
 from merkat.spec.values import BUY, SELL
 from tests.unit.spec.world import ALICE, BOB, CAROL, COIN, LISTING, LOT, SECOND_NS, USD, World
+
+
+def plain(equity: int, maintenance: int, initial: int) -> Figures:
+    """Figures of an account without collateral, whose positions have one price only."""
+    return Figures(equity, equity, maintenance, initial, equity)
 
 
 def test_mark_is_the_index_with_the_clamped_basis_in_whole_quanta() -> None:
@@ -38,7 +43,7 @@ def test_figures_after_a_trade_are_those_by_hand() -> None:
     world.trade(ALICE, BOB, 100 * COIN, 100 * USD)  # Alice is the maker: rebate of 1 USD
     world.epoch(98 * USD)
     of = margin.figures(world.state, ALICE)
-    assert of == Figures(10_001 * USD - 200 * USD, 490 * USD, 637 * USD)
+    assert of == plain(10_001 * USD - 200 * USD, 490 * USD, 637 * USD)
     assert margin.figures(world.state, BOB).equity == 10_000 * USD - 4 * USD + 200 * USD
 
 
@@ -62,7 +67,7 @@ def test_figures_after_tells_what_a_trade_would_give() -> None:
     ],
 )
 def test_improves(before: tuple[int, int, int], after: tuple[int, int, int], better: bool) -> None:
-    assert margin.improves(Figures(*before), Figures(*after)) is better
+    assert margin.improves(plain(*before), plain(*after)) is better
 
 
 @pytest.mark.parametrize(
@@ -132,47 +137,47 @@ def test_share_is_a_fifth_of_the_base_size_and_then_all() -> None:
     world.alice_in_liquidation()
     state, now = world.state, world.time_ns
     of = margin.figures(state, ALICE)
-    assert margin.share(state, ALICE, 0, 0, of, now) == 200 * COIN
-    assert margin.share(state, ALICE, 0, 50 * COIN, of, now) == 200 * COIN, "used counts"
+    assert limits.share(state, ALICE, 0, 0, of, now) == 200 * COIN
+    assert limits.share(state, ALICE, 0, 50 * COIN, of, now) == 200 * COIN, "used counts"
     late = now + 6 * SECOND_NS
-    assert margin.share(state, ALICE, 0, 0, of, late) == 1_000 * COIN, "after three periods"
-    deep = Figures(2 * of.maintenance // 3 - 1, of.maintenance, of.initial)
-    assert margin.share(state, ALICE, 0, 7, deep, now) == 7 + 1_000 * COIN, "below two thirds"
+    assert limits.share(state, ALICE, 0, 0, of, late) == 1_000 * COIN, "after three periods"
+    deep = plain(2 * of.maintenance // 3 - 1, of.maintenance, of.initial)
+    assert limits.share(state, ALICE, 0, 7, deep, now) == 7 + 1_000 * COIN, "below two thirds"
     state.accounts[ALICE].positions[0].size = 200 * COIN + 9 * LOT
-    assert margin.share(state, ALICE, 0, 0, of, now) == 200 * COIN + 9 * LOT, "no small rest"
+    assert limits.share(state, ALICE, 0, 0, of, now) == 200 * COIN + 9 * LOT, "no small rest"
     state.accounts[ALICE].positions[0].size = 200 * COIN + 10 * LOT
-    assert margin.share(state, ALICE, 0, 0, of, now) == 200 * COIN
+    assert limits.share(state, ALICE, 0, 0, of, now) == 200 * COIN
 
 
 def test_limit_price_of_a_long_and_a_short() -> None:
     world = World.ready()
     world.trade(ALICE, BOB, 100 * COIN, 100 * USD)
     state = world.state
-    calm = Figures(450 * USD, 500 * USD, 650 * USD)
+    calm = plain(450 * USD, 500 * USD, 650 * USD)
     # (500 - 450) / 5,000 x 5 % is 5 bp: below the floor of 25 bp.
-    assert margin.slippage_price(state, ALICE, 0, calm) == 99_750_000
-    assert margin.slippage_price(state, BOB, 0, calm) == 100_250_000
-    deep = Figures(0, 500 * USD, 650 * USD)
-    assert margin.slippage_price(state, ALICE, 0, deep) == 99_500_000, "a tenth of 5 %"
+    assert limits.slippage_price(state, ALICE, 0, calm) == 99_750_000
+    assert limits.slippage_price(state, BOB, 0, calm) == 100_250_000
+    deep = plain(0, 500 * USD, 650 * USD)
+    assert limits.slippage_price(state, ALICE, 0, deep) == 99_500_000, "a tenth of 5 %"
     # No equity: the price must bring the notional and 0.54 % of fees.
-    assert margin.bankruptcy_price(state, ALICE, 0, deep, 100 * COIN) == 100_543_000
-    assert margin.bankruptcy_price(state, BOB, 0, deep, 100 * COIN) == 99_462_900
-    assert margin.limit_price(state, ALICE, 0, deep, 100 * COIN) == 100_543_000
-    assert margin.limit_price(state, BOB, 0, deep, 100 * COIN) == 99_462_900
-    assert margin.limit_price(state, ALICE, 0, calm, 100 * COIN) == 99_750_000
+    assert limits.bankruptcy_price(state, ALICE, 0, deep, 100 * COIN) == 100_543_000
+    assert limits.bankruptcy_price(state, BOB, 0, deep, 100 * COIN) == 99_462_900
+    assert limits.limit_price(state, ALICE, 0, deep, 100 * COIN) == 100_543_000
+    assert limits.limit_price(state, BOB, 0, deep, 100 * COIN) == 99_462_900
+    assert limits.limit_price(state, ALICE, 0, calm, 100 * COIN) == 99_750_000
 
 
 def test_tear_price_spreads_the_loss_over_the_position() -> None:
     world = World.ready()
     world.trade(ALICE, BOB, 100 * COIN, 100 * USD)
     state = world.state
-    loss = Figures(-250 * USD, 0, 0)
-    assert margin.tear_price(state, ALICE, 0, loss) == 102_500_000, "250 USD over 100 coins"
-    assert margin.tear_price(state, BOB, 0, loss) == 97_500_000
-    assert margin.tear_price(state, ALICE, 0, Figures(9, 0, 0)) == 100 * USD, "equity: the mark"
+    loss = plain(-250 * USD, 0, 0)
+    assert limits.tear_price(state, ALICE, 0, loss) == 102_500_000, "250 USD over 100 coins"
+    assert limits.tear_price(state, BOB, 0, loss) == 97_500_000
+    assert limits.tear_price(state, ALICE, 0, plain(9, 0, 0)) == 100 * USD, "equity: the mark"
 
 
 def test_stop_lies_between_maintenance_and_initial() -> None:
     world = World.ready()
-    assert margin.stop(world.state, ALICE, Figures(0, 100, 130)) == 115
-    assert margin.stop(world.state, ALICE, Figures(0, 100, 110)) == 110
+    assert margin.stop(world.state, ALICE, plain(0, 100, 130)) == 115
+    assert margin.stop(world.state, ALICE, plain(0, 100, 110)) == 110

@@ -52,8 +52,8 @@ def test_genesis_is_that_of_the_format() -> None:
     assert state.root() == root_from_leaves(state)
     words = state.globals_.words()
     assert len(words) == 17 * 32
-    assert words[:32] == bytes(6) + b"\x00\x01" + bytes(24), "version 1, all else zero"
-    assert state.encode() == (544 + 16).to_bytes(4, "big") + words + bytes(16)
+    assert words[:32] == bytes(6) + b"\x00\x02" + bytes(24), "version 2, all else zero"
+    assert state.encode() == (544 + 20).to_bytes(4, "big") + words + bytes(20)
 
 
 def test_incremental_root_is_the_root_of_the_leaves() -> None:
@@ -100,8 +100,8 @@ def test_snapshot_refuses_keys_that_do_not_ascend() -> None:
     state = World().state
     state.groups[1] = Group()
     data = bytearray(state.encode())
-    group = bytes(data[4 + 544 + 4 : 4 + 544 + 4 + 2 + 24 * 32])
-    rest = bytes(data[4:548]) + (2).to_bytes(4, "big") + group + group + bytes(12)
+    group = bytes(data[4 + 544 + 4 : 4 + 544 + 4 + 2 + 29 * 32])
+    rest = bytes(data[4:548]) + (2).to_bytes(4, "big") + group + group + bytes(16)
     with pytest.raises(MalformedError, match="does not ascend"):
         State.decode(state.config, len(rest).to_bytes(4, "big") + rest)
 
@@ -112,8 +112,13 @@ def test_snapshot_refuses_keys_that_do_not_ascend() -> None:
         (Account(b"\x01" * 20, cash=-5, slice_used=-1, claimable=[1, 2, 3, 2**128 - 1]), 8),
         (Position(1, -2, 3), 1),
         (OrderLeaf(1, 1, 2, 3, 4, 5, 6, 7, 8, -9), 3),
-        (Instrument(1, 2, 3, 18, 5, 6, -7, 8, 9), 3),
-        (Group(interest=-1, input_hash=b"\x09" * 31, cumulative_funding=-(2**127)), 24),
+        (Instrument(1, 2, 3, 18, 5, 6, -7, 8, 9, 10, 11, 12, 13, 14, 15, 3), 4),
+        (
+            Group(
+                interest=-1, input_hash=b"\x09" * 31, cumulative_funding=-(2**127), sample_sum=-1
+            ),
+            29,
+        ),
         (Globals(fees=-1, inbox_hash_first=b"\x01" * 16), 17),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Leaf) else "",
