@@ -32,9 +32,10 @@ from merkat.spec.venue.machine import Venue
 from tests.support.keys import CurveKeys
 from tests.support.venue_builder import CONFIG, START_NS, Market, Trader, coins, usd
 
-ANCHOR, INBOX, VAULT, POSTER, TOKEN = (
-    bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4, 0xE5)
+ANCHOR, INBOX, VAULT, POSTER, TOKEN, COIN = (
+    bytes([number]) * 20 for number in (0xA1, 0xB2, 0xC3, 0xD4, 0xE5, 0xF6)
 )
+COIN_SCALE = 10**14  # a coin of 18 decimals whose spot market has 4
 TOKEN_REGISTERED = "TokenRegistered(uint8,address,uint128,uint128)"
 TRANSFER = "Transfer(address,address,uint256)"
 MODE_BLOBS, MODE_CALLDATA = 1, 2
@@ -157,10 +158,16 @@ class Story:
     Args:
         rounds: how long it lasts. Three batches: 40 %, 70 %, all but the last command.
         blobs: post in blob mode, with the set-up whose tau is 2 (see `toy_setup`).
+        played: another life than `play(rounds)`.
     """
 
-    def __init__(self, rounds: int = 4, blobs: bool = False) -> None:
-        self.market, self.traders = play(rounds)
+    def __init__(
+        self,
+        rounds: int = 4,
+        blobs: bool = False,
+        played: tuple[Market, list[Trader]] | None = None,
+    ) -> None:
+        self.market, self.traders = played or play(rounds)
         self.blobs = blobs
         commands = self.market.commands
         self.keys = CurveKeys()
@@ -205,7 +212,9 @@ class Story:
         chain, inbox_hash, index = Chain(), ZERO32, 0
         settlement_token = word(0) + word(TOKEN) + word(1) + word(1)
         registered = event(VAULT, TOKEN_REGISTERED, [], settlement_token)
+        coin = word(1) + word(COIN) + word(1) + word(COIN_SCALE)
         chain.mine(VAULT, b"constructor", [registered])
+        chain.mine(VAULT, b"registerToken", [event(VAULT, TOKEN_REGISTERED, [], coin)])
         for record in self.journal:
             command = decode_command(record.command)
             if not isinstance(command, InboxCommand):
@@ -233,7 +242,9 @@ class Story:
         logs = [event(INBOX, "ItemEnqueued(uint64,bytes32,uint48,bytes)", [index], data)]
         decoded = decode_item(item)
         if isinstance(decoded, Deposit | FundDeposit):
-            paid = event(TOKEN, TRANSFER, [POSTER, VAULT], word(decoded.amount))
+            is_coin = isinstance(decoded, Deposit) and decoded.token == 1
+            amount = decoded.amount * (COIN_SCALE if is_coin else 1)
+            paid = event(COIN if is_coin else TOKEN, TRANSFER, [POSTER, VAULT], word(amount))
             logs = [paid, *logs]
         if isinstance(decoded, Deposit):
             logs.append(event(VAULT, "Deposited(uint64,address)", [index, POSTER], b""))
