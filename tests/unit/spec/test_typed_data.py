@@ -12,9 +12,11 @@ from merkat.spec.messages import Cancel
 from merkat.spec.secp256k1 import recover
 from merkat.spec.typed_data import Config, domain_separator, order_digest, struct_hash
 from merkat.spec.values import BUY, keccak256
+from tests.unit.spec.option_world import OptionWorld
 from tests.unit.spec.world import ALICE, COIN, USD, World
 
 WORLD = World.ready()
+MARKET = OptionWorld.ready()
 
 
 def test_mail_example_of_the_eip() -> None:
@@ -81,6 +83,7 @@ def digests() -> dict[str, tuple[Any, Any]]:
         "Floor": (WORLD.floor_op(ALICE, 1), typed_data.floor_digest),
         "Withdraw": (WORLD.withdraw_op(ALICE, 1), typed_data.withdraw_digest),
         "Transfer": (WORLD.transfer_op(ALICE, 2, 1), typed_data.transfer_digest),
+        "MarginMode": (MARKET.mode_op(ALICE), typed_data.margin_mode_digest),
         "Epoch": (WORLD.vector(1, 2), typed_data.epoch_digest),
         "Heartbeat": (WORLD.heartbeat_op(2), typed_data.heartbeat_digest),
     }
@@ -113,11 +116,28 @@ def test_receipt_depends_on_every_part() -> None:
     assert len(others | {base}) == 5
 
 
+def test_surface_is_signed_over_all_its_bytes() -> None:
+    config, vector = Config(31337), MARKET.surface(100 * USD, MARKET.time_ns + 1)
+    hashed = keccak256(
+        keccak256(b"Surface(bytes vector)") + keccak256(vector.encode())  # bytes: their hash
+    )
+    by_hand = keccak256(b"\x19\x01" + domain_separator(config) + hashed)
+    assert typed_data.surface_digest(config, vector) == by_hand
+    assert typed_data.vector_digest(config, vector) == by_hand
+    changed = replace(vector.expiries[0], a=vector.expiries[0].a + 1)
+    for other in (replace(vector, vol=1), replace(vector, expiries=(changed,))):
+        assert typed_data.surface_digest(config, other) != by_hand
+    plain = WORLD.vector(1, 2)
+    assert typed_data.vector_digest(config, plain) == typed_data.epoch_digest(config, plain)
+
+
 def test_type_strings_are_those_of_the_table() -> None:
     order = WORLD.order(ALICE, BUY, COIN, 100 * USD)
     assert len(order_digest(Config(1), order)) == 32
     known = {
         typed_data.CANCEL: "Cancel(uint32 account,uint32 expiryHour,uint40 counter,uint64 nonce)",
+        typed_data.MARGIN_MODE: "MarginMode(uint32 account,uint8 mode,uint64 nonce)",
+        typed_data.SURFACE: "Surface(bytes vector)",
         typed_data.FLOOR: "Floor(uint32 account,uint40 floor,uint64 nonce)",
     }
     for ours, table in known.items():
