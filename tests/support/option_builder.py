@@ -134,9 +134,13 @@ class OptionMarket(Market):
         self._accepted(self.item(self.make_dated(kind, strike, **changes)))
         return listing
 
+    def make_deliver(self, expiry: int, price: int, group: int = 0) -> messages.Deliver:
+        """The timelock's item that names a delivery price."""
+        return messages.Deliver(1, group, expiry, price)
+
     def deliver(self, expiry: int, price: int, group: int = 0) -> Reply:
         """Have the timelock name a delivery price."""
-        return self.item(messages.Deliver(1, group, expiry, price))
+        return self.item(self.make_deliver(expiry, price, group))
 
     def give_token(self, trader: Trader, amount: int, token: int = 1) -> Reply:
         """Deposit a token other than the settlement token."""
@@ -200,9 +204,11 @@ class OptionMarket(Market):
     def activate(self, group: int = 0, **changes: Any) -> Reply:
         """Take up the pending vector."""
         pending = self.venue.pending_vectors.get(group)
-        number = pending.vector.number if pending else 0
-        root = self.pending_root(group) if pending else ZERO31
-        return self.apply(replace(messages.Activate(group, number, root), **changes))
+        if pending is not None:
+            changes.setdefault("number", pending.vector.number)
+        if pending is not None and "row_root" not in changes:
+            changes["row_root"] = self.pending_root(group)
+        return self.apply(replace(messages.Activate(group, 0, ZERO31), **changes))
 
     def surface(self, index: int, wait_ns: int = SECOND_NS, **changes: Any) -> Reply:
         """Wait, then give a group a new vector and take it up; the reply of the activation."""
