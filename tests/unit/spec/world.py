@@ -212,10 +212,8 @@ class World:
         return OrderOpen(order, test_sign(owner, order_digest(self.config, order)))
 
     def fill_op(self, maker: int, taker: int, size: int, price: int, **changes: Any) -> Fill:
-        slots = {"maker_slot": 0, "taker_slot": 0}
-        return replace(
-            Fill(maker, taker, **slots, price=price, size=size, margin_rules=0), **changes
-        )
+        op = Fill(maker, taker, maker_slot=0, taker_slot=0, price=price, size=size, margin_rules=0)
+        return replace(op, **changes)
 
     def withdraw_op(self, account: int, amount: int, **changes: Any) -> Withdraw:
         nonce = self.state.accounts[ALICE].nonce + 1
@@ -284,7 +282,7 @@ class World:
 
 
 def total_money(state: State) -> int:
-    """Return what section 4 of rules.md says is always equal to the deposits."""
+    """Return what section 4 of rules.md says is always equal to the deposits of token 0."""
     globals_ = state.globals_
     return (
         sum(account.cash for account in state.accounts.values())
@@ -292,6 +290,6 @@ def total_money(state: State) -> int:
         + globals_.fees
         + globals_.rebates
         + globals_.interest
-        + sum(globals_.claimable)
+        + globals_.claimable[0]
         - globals_.bad_debt
     )

@@ -249,7 +249,9 @@ def _group_figures(state: State, group: int, sizes: Sizes, mode: int) -> Figures
         loan_limit=worth.loan_limit,
         debt_line=worth.debt_line,
         naked={
-            (group, expiry): size for expiry, size in portfolio.naked_shorts(risk, sizes).items()
+            (group, expiry): size
+            for expiry, size in portfolio.naked_shorts(risk, sizes).items()
+            if size > 0
         },
     )
 

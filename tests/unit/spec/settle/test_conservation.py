@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkat.spec.messages import Item, encode_item
-from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.limits import tear_price
+from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.margin import figures, largest_group, mark
 from merkat.spec.settle.ops import (
     Bankrupt,

@@ -1,4 +1,4 @@
-"""Each rule of the settlement machine is seen to hold and seen to fail by the cases of the rules."""
+"""Each rule of the settlement machine is seen to hold and to fail by the cases of the rules."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def run_cases() -> None:
 
 def run_items() -> None:
     world = World.ready()
-    for item in (world.venue_item(), world.instrument_item(), world.sweep_item()):
-        world.item(item)
+    world.item(world.venue_item())
+    world.item(world.instrument_item())
+    world.item(world.sweep_item())
     world.item(world.forced_item())
     for _, _, data in perpetuals.bad_items(world):
         world.step(Inbox(data))

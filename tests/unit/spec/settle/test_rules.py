@@ -14,8 +14,8 @@ import pytest
 from merkat.spec.messages import Item, encode_item
 from merkat.spec.orders import Order
 from merkat.spec.rules import FIELDS, all_rules
-from merkat.spec.settle.machine import apply_input, apply_op
 from merkat.spec.settle.limits import tear_price
+from merkat.spec.settle.machine import apply_input, apply_op
 from merkat.spec.settle.margin import figures
 from merkat.spec.settle.ops import (
     Bankrupt,
@@ -43,7 +43,6 @@ from tests.unit.spec.world import (
     USD,
     World,
     node_address,
-    owner_of,
     recover,
 )
 

@@ -23,6 +23,7 @@ from merkat.spec.settle.ops import (
     Deliver,
     Epoch,
     Expire,
+    Fill,
     Hedge,
     Inbox,
     Liquidate,
@@ -65,7 +66,7 @@ def case(rule_id: str, field: str) -> Callable[[Case], Case]:
 # F: fill
 
 
-def at_mark(w: OptionWorld, listing: int, size: int = COIN, **changes: Any) -> Any:
+def at_mark(w: OptionWorld, listing: int, size: int = COIN, **changes: Any) -> Fill:
     return w.orders_for(ALICE, BOB, size, w.mark(listing), listing, **changes)
 
 
@@ -101,7 +102,7 @@ def sells_more_collateral_than_it_has(w: OptionWorld) -> Pair:
     return op, replace(op, size=COIN)
 
 
-def improving(w: OptionWorld) -> Any:
+def improving(w: OptionWorld) -> tuple[Fill, Fill]:
     """Alice, in mode 1 and long of the future, sells to Bob under the rule `improves`."""
     w.swap(ALICE, CAROL, 10 * COIN, w.mark(FUTURE), FUTURE)
     w.step(w.mode_op(ALICE))

@@ -10,6 +10,7 @@ import pytest
 
 from merkat.spec.codec import MalformedError
 from merkat.spec.risk.row_hash import row_root
+from merkat.spec.risk.rows import RowInputs, build_rows
 from merkat.spec.settle import surfaces
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.ops import encode_op
@@ -92,12 +93,11 @@ def test_e_12_asks_nothing_after_a_long_silence_or_a_held_vector() -> None:
 def test_rows_are_made_once_for_the_same_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     world = OptionWorld.ready(pin_seconds=77)  # a set that no other test asks for
     made = 0
-    build = surfaces.build_rows
 
-    def counted(inputs: surfaces.RowInputs) -> object:
+    def counted(inputs: RowInputs) -> object:
         nonlocal made
         made += 1
-        return build(inputs)
+        return build_rows(inputs)
 
     monkeypatch.setattr(surfaces, "build_rows", counted)
     vector = world.surface(101 * USD, world.time_ns + SECOND_NS)
@@ -253,11 +253,11 @@ def test_rows_that_do_not_follow_their_record_are_refused() -> None:
         "without a record": [globals_],
     }.items():
         rebuilding = Rebuilding(World().config)
-        for step in before:
+        *good, bad = [*before, *tail]
+        for step in good:
             rebuilding.put(step)
         with pytest.raises(PutError, match=what):
-            for step in tail:
-                rebuilding.put(step)
+            rebuilding.put(bad)
 
 
 def test_expired_listings_keep_their_rows_until_a_price_is_known() -> None:
