@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from merkat.flow.tally import Tally
 
 MARKET_FILE_ENDING = ".csv.xz"
+ROWS_SHOWN = 8
 
 
 def command(
     file: Path | None = None,
     /,
     *,
+    chains: Path | None = None,
+    options: Path | None = None,
     prefill: int = 0,
     seed: int = 1,
     data: Path | None = None,
@@ -50,13 +53,22 @@ def command(
     in batches, what was withdrawn is claimed by proof, and the state is rebuilt from the chain
     alone. Exit code 1 too: another root, or claims that do not add up to the withdrawals.
 
+    With recorded option chains makers quote what was quoted, owners with leverage meet the crash,
+    and every claim (nobody was liquidated wrongly, no unit of money is lost) is computed at the
+    end. Exit code 1 too: a claim that does not hold.
+
     Example: merkat flow quotes.tape --prefill 1000 --anchor --json
 
     Parameters
     ----------
     file
-        A market file (*.csv.xz: every order of an exchange) or a tape (24-byte records). Without it
-        a generated hour with leveraged owners, index shocks and a gap of the oracle is played.
+        A market file (*.csv.xz: every order of an exchange), a market-by-order file (DBN) or a
+        tape (24-byte records). Without it a generated hour with leveraged owners, index shocks and
+        a gap of the oracle is played.
+    chains
+        Play a folder's recorded option chains in order, a session each; --limit counts sessions.
+    options
+        List the chain of one snapshot (*.csv.gz) beside a market file, and trade it.
     prefill
         How many records of a tape fill the books before the timed operations.
     seed
@@ -92,54 +104,108 @@ def command(
                 raise _common.usage(f"{option} is {value}; expected 0 or more")
         if prefill and (file is None or file.name.endswith(MARKET_FILE_ENDING)):
             raise _common.usage("--prefill belongs to a tape; leave it out here")
+        if chains is not None and (file is not None or options is not None or anchor):
+            raise _common.usage(
+                "--chains is a flow of its own; give no FILE, --options or --anchor"
+            )
+        if options is not None and (anchor or file is None or not _is_market_file(file)):
+            raise _common.usage(
+                f"--options stands beside a market file (*{MARKET_FILE_ENDING}), without --anchor"
+            )
         if not anchor and (blobs or evidence is not None):
             raise _common.usage("--blobs and --evidence belong to --anchor; add it")
         name = "generated" if file is None else file.name
+        name = name if chains is None else "chains"
         anchoring = None
         if anchor:
             from merkat.flow.anchored import AnchorOptions
             from merkat.settlement.data import BLOB, CALLDATA
 
             anchoring = AnchorOptions(BLOB if blobs else CALLDATA, evidence)
-        options = Options(
-            name, seed, data, receipts, spec, segment_bytes, snapshot_every, anchoring
-        )
-        return _play(file, prefill, limit, options, json)
+        how = Options(name, seed, data, receipts, spec, segment_bytes, snapshot_every, anchoring)
+        return _play(Source(file, chains, options, prefill, limit), how, json)
 
     return _common.guarded(body)
 
 
-def _source(file: Path | None, prefill: int, limit: int | None, seed: int) -> Flow:
-    """Return the flow of a file by its name's ending, or the generator."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is played, as the arguments name it."""
+
+    file: Path | None
+    chains: Path | None
+    options: Path | None
+    prefill: int
+    limit: int | None
+
+
+def _is_market_file(file: Path) -> bool:
+    return file.name.endswith(MARKET_FILE_ENDING)
+
+
+def _flow(source: Source, seed: int) -> Flow:
+    """Return the flow of a file by its name's ending or content, of chains, or the generator."""
     from merkat.flow.generated import GeneratedFlow
     from merkat.flow.market_file import MarketFlow
     from merkat.flow.tape import TapeFlow
 
+    if source.chains is not None or source.options is not None:
+        from merkat.oracle import extra
+
+        extra.require()
+    if source.chains is not None:
+        from merkat.flow.chain_flow import ChainFlow
+
+        _needed("--chains", source.chains, folder=True)
+        return ChainFlow.of_folder(source.chains, seed, source.limit)
+    file = source.file
     if file is None:
-        return GeneratedFlow(seed, limit)
-    if not file.exists():
-        raise _common.refused(f"{file}: no such file; name a market file (*.csv.xz) or a tape")
-    if file.is_dir():
-        raise _common.refused(f"{file} is a folder; name a market file (*.csv.xz) or a tape")
-    if file.name.endswith(MARKET_FILE_ENDING):
-        return MarketFlow(file, limit)
-    return TapeFlow(file, prefill, limit)
+        return GeneratedFlow(seed, source.limit)
+    _needed("", file, folder=False)
+    if source.options is not None:
+        from merkat.flow.chain_beside import FlowWithOptions
+
+        _needed("--options", source.options, folder=False)
+        return FlowWithOptions.of_files(file, source.options, seed, source.limit)
+    if _is_market_file(file):
+        return MarketFlow(file, source.limit)
+    from merkat.flow.market_by_order import MarketByOrderFlow, is_market_by_order
+
+    if is_market_by_order(file):
+        return MarketByOrderFlow(file, source.limit)
+    return TapeFlow(file, source.prefill, source.limit)
 
 
-def _play(
-    file: Path | None, prefill: int, limit: int | None, options: Options, as_json: bool
-) -> int:
+def _needed(option: str, path: Path, *, folder: bool) -> None:
+    """Refuse a path that is not there, or a folder in place of a file. Raises CommandError."""
+    kind = "folder" if folder else "file"
+    name = f"{option} {path}" if option else str(path)
+    advice = "name a market file (*.csv.xz), a market-by-order file (DBN) or a tape"
+    if option:
+        advice = "expected recorded option chains"
+    if not path.exists():
+        raise _common.refused(f"{name}: no such {kind}; {advice}")
+    if path.is_dir() != folder:
+        raise _common.refused(f"{name} is {'a file' if folder else 'a folder'}; {advice}")
+
+
+def _play(source: Source, options: Options, as_json: bool) -> int:
     from merkat.flow.market_file import MarketFileError
     from merkat.flow.run import run
+    from merkat.oracle.calibration import CalibrationError
+    from merkat.oracle.extra import MissingExtraError
+    from merkat.oracle.snapshot import SnapshotError
     from merkat.sequencer.receipts import ReceiptError
     from merkat.tapes.records import TapeError
 
     try:
-        flow = _source(file, prefill, limit, options.seed)
+        flow = _flow(source, options.seed)
         # With --json standard output has nothing but the object, whatever there is to tell.
         outcome = run(flow, options, _Progress(flow), tell_stderr if as_json else print)
-    except (MarketFileError, TapeError) as error:
+    except (MarketFileError, TapeError, SnapshotError, CalibrationError) as error:
         raise _common.refused(str(error)) from error
+    except MissingExtraError as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
     except FileExistsError as error:
         raise _common.refused(f"{error.filename} {error.strerror}") from error
     except ReceiptError as error:
@@ -152,9 +218,13 @@ def _play(
     else:
         _show_summary(outcome)
     unreached = [name for name, count in outcome.reached.items() if not count]
-    if unreached and limit is None:
+    whole = source.limit is None
+    if unreached and whole:
         sys.stderr.write(f"merkat: the flow never reached: {', '.join(unreached)}\n")
-    good = outcome.replayed and not disagreement and not (unreached and limit is None)
+    for claim in outcome.broken:
+        sys.stderr.write(f"merkat: does not hold: {claim}\n")
+    good = outcome.replayed and not disagreement and not (unreached and whole)
+    good = good and not outcome.broken
     good = good and (outcome.anchored is None or outcome.anchored.good)
     good = good and (outcome.killed is None or outcome.killed.good)
     return _common.GOOD if good else _common.CHECK_SAID_NO
@@ -215,7 +285,8 @@ def _described_anchor(outcome: Outcome) -> dict[str, object]:
 def _described(outcome: Outcome) -> dict[str, object]:
     """Return the contract's JSON object."""
     tally, verdict = outcome.tally, outcome.verdict
-    return _described_flow(outcome, tally, verdict) | _described_anchor(outcome)
+    every = _described_flow(outcome, tally, verdict)
+    return every | outcome.described | _described_anchor(outcome)
 
 
 def _described_flow(outcome: Outcome, tally: Tally, verdict: Verdict | None) -> dict[str, object]:
@@ -285,6 +356,8 @@ def _show_summary(outcome: Outcome) -> None:
         ("seconds", f"{outcome.seconds:,.1f}, of them replay {outcome.replay_s:,.1f}"),
     ):
         table.add_row(name, value)
+    for name, value in _plain(outcome.described):
+        table.add_row(name.replace("_", " "), value)
     for name, count in outcome.reached.items():
         table.add_row(f"reached: {name.replace('_', ' ')}", f"{count:,}")
     console = Console(soft_wrap=True)
@@ -304,6 +377,18 @@ def _show_summary(outcome: Outcome) -> None:
     )
     if outcome.anchored is not None:
         _show_anchored(outcome.anchored)
+
+
+def _plain(described: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield what a flow alone says, without its lists and longer tables."""
+    for name, value in described.items():
+        if isinstance(value, dict) and len(value) <= ROWS_SHOWN:
+            shown = ", ".join(f"{key} {one:,}" for key, one in value.items())
+            yield name, shown or "none"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            yield name, f"{value:,}"
+        elif not isinstance(value, dict | list):
+            yield name, str(value)
 
 
 def _show_anchored(anchored: Anchored) -> None:

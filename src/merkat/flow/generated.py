@@ -91,6 +91,14 @@ class GeneratedFlow:
             "oracle_gap": counts["gap_ended"],
         }
 
+    def described(self) -> dict[str, object]:
+        """Return nothing: the JSON object has no more of this flow than of every one."""
+        return {}
+
+    def broken(self) -> list[str]:
+        """Return nothing: what holds of every flow is all that is claimed."""
+        return []
+
     def play(self, player: Player, wallets: Wallets, oracle: OracleNodes) -> Iterator[int]:
         """Play all periods; yields the time (ns) after each."""
         self.player, self.wallets, self.oracle = player, wallets, oracle

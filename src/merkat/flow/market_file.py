@@ -141,9 +141,14 @@ class MarketFlow:
     untimed = (0, 0.0)
     story = False
 
-    def __init__(self, path: Path, limit: int | None = None) -> None:
+    def __init__(self, path: Path, limit: int | None = None, start_ns: int | None = None) -> None:
         self.path = path
         self.limit = limit
+        self._shift_ns = 0
+        self._last_price = 0
+        if start_ns is not None:
+            # The file's clock starts at another time.
+            self._shift_ns = start_ns - self._first().time_ns
         self.epochs = 0
         self.rows = 0
         self._orders: dict[int, Order] = {}
@@ -158,14 +163,26 @@ class MarketFlow:
         """Return the time of the first row. Raises MarketFileError where there is none."""
         return self._first().time_ns
 
-    def _first(self) -> Row:
+    def _rows(self) -> Iterator[Row]:
         for row in read(self.path):
+            yield row._replace(time_ns=row.time_ns + self._shift_ns)
+
+    def _first(self) -> Row:
+        for row in self._rows():
             return row
         raise MarketFileError(f"{self.path}: no rows; expected at least one")
 
     def reached(self) -> dict[str, int]:
         """Return nothing: a recorded flow is not made to reach anything."""
         return {}
+
+    def described(self) -> dict[str, object]:
+        """Return nothing: the JSON object has no more of this flow than of every one."""
+        return {}
+
+    def broken(self) -> list[str]:
+        """Return nothing: what holds of every flow is all that is claimed."""
+        return []
 
     def play(self, player: Player, wallets: Wallets, oracle: OracleNodes) -> Iterator[int]:
         """Play the file; yields the time (ns) after each epoch, for a line of progress."""
@@ -176,9 +193,9 @@ class MarketFlow:
         tally.hook(CANCELLED, self._on_cancelled)
         tally.hook(AMENDED, self._on_amended)
         first = self._first()
-        tally.last_price = first.price
+        tally.last_price = self._last_price = first.price
         epoch_ns = first.time_ns
-        for row in read(self.path):
+        for row in self._rows():
             if self.limit is not None and self.rows >= self.limit:
                 break
             while epoch_ns <= row.time_ns:
@@ -193,11 +210,9 @@ class MarketFlow:
         """Send a vector whose index is the last trade of our replay before it."""
         # The nodes see trades as everybody does: once they are durable and released.
         self.player.settle()
-        index = self.player.tally.last_price
-        assert index is not None, "the first row's price stands in before any trade"
         if self.epochs % TICK_EPOCHS == 0:
             self.player.send(time_ns, commands.tick())
-        self.player.send(time_ns, self.oracle.epoch(time_ns, index))
+        self.player.send(time_ns, self.oracle.epoch(time_ns, self._last_price))
         self.epochs += 1
 
     def _apply(self, row: Row) -> None:
@@ -269,21 +284,26 @@ class MarketFlow:
         )
         self.player.send(row.time_ns, command, self.wallets.secret(order.account))
 
-    # What the answers say about our orders. The first 12 bytes of most events are the key.
+    # What the answers say about our orders. The first 12 bytes of most events are the key; other
+    # groups of the venue may have orders that are not ours.
 
     def _on_accepted(self, log_number: int, body: bytes) -> None:
-        self._by_key[body[:12]].is_open = True
+        if order := self._by_key.get(body[:12]):
+            order.is_open = True
 
     def _on_cancelled(self, log_number: int, body: bytes) -> None:
-        self._by_key[body[:12]].is_open = False
+        if order := self._by_key.get(body[:12]):
+            order.is_open = False
 
     def _on_amended(self, log_number: int, body: bytes) -> None:
-        self._by_key[body[:12]].size = int.from_bytes(body[24:32], "big")
+        if order := self._by_key.get(body[:12]):
+            order.size = int.from_bytes(body[24:32], "big")
 
     def _on_trade(self, log_number: int, body: bytes) -> None:
         size = int.from_bytes(body[37:45], "big")
         for key in (body[4:16], body[16:28]):
-            order = self._by_key[key]
-            order.filled += size
-            if order.filled == order.size:
-                order.is_open = False
+            if order := self._by_key.get(key):
+                order.filled += size
+                if order.filled == order.size:
+                    order.is_open = False
+                self._last_price = int.from_bytes(body[29:37], "big")

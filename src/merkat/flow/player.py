@@ -112,6 +112,11 @@ class Player:
             self._append(time_ns, command)
 
     @property
+    def inbox_cursor(self) -> int:
+        """Return the index of the next item of the Inbox."""
+        return self._inbox_cursor
+
+    @property
     def unsettled(self) -> bool:
         """Return whether some command's answer has not been read yet."""
         return self._unsettled or bool(self._buffer)

@@ -32,12 +32,18 @@ class Flow(Protocol):
     """A source of commands: a market file, a tape, or the generator."""
 
     tick: int
-    rows: int
-    epochs: int
     # Commands and pipeline seconds that came before what is timed (a tape's prefill).
     untimed: tuple[int, float]
     # Whether an anchored run tells of custody, with a forced withdrawal and a kill.
     story: bool
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows, records or orders were played so far."""
+
+    @property
+    def epochs(self) -> int:
+        """Return how many vectors were signed so far."""
 
     def scene(self) -> Scene:
         """Return what the scripted Inbox sets up."""
@@ -50,6 +56,12 @@ class Flow(Protocol):
 
     def reached(self) -> dict[str, int]:
         """Return how often the flow came to each place that it must reach; nothing if none."""
+
+    def described(self) -> dict[str, object]:
+        """Return what the JSON object has of this flow alone."""
+
+    def broken(self) -> list[str]:
+        """Return every claim of this flow alone that does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,8 @@ class Outcome:
     replay_s: float
     reached: dict[str, int]
     untimed: tuple[int, float]
+    described: dict[str, object]
+    broken: list[str]
     anchored: Anchored | None = None
     killed: kill.Drill | None = None
 
@@ -163,6 +177,8 @@ def run(flow: Flow, options: Options, progress: Progress, tell: Tell = print) ->
             genesis.seconds,
             flow.reached(),
             flow.untimed,
+            flow.described(),
+            flow.broken(),
             anchored,
             killed,
         )

@@ -71,6 +71,14 @@ class TapeFlow:
         """Return nothing: a recorded flow is not made to reach anything."""
         return {}
 
+    def described(self) -> dict[str, object]:
+        """Return nothing: the JSON object has no more of this flow than of every one."""
+        return {}
+
+    def broken(self) -> list[str]:
+        """Return nothing: what holds of every flow is all that is claimed."""
+        return []
+
     def play(self, player: Player, wallets: Wallets, oracle: OracleNodes) -> Iterator[int]:
         """Play the tape; yields the time (ns) after each epoch, for a line of progress."""
         self.player, self.wallets = player, wallets
