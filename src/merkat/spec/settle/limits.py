@@ -165,13 +165,16 @@ def bankruptcy_price(state: State, account: int, slot: int, of: Figures, wanted:
 
 
 def limit_price(state: State, account: int, slot: int, of: Figures, wanted: int) -> int:
-    """Return limit(A, slot), the worst price at which a slice of `wanted` may trade."""
-    long = state.accounts[account].positions[slot].size > 0
-    better = max if long else min
-    return better(
-        slippage_price(state, account, slot, of),
-        bankruptcy_price(state, account, slot, of, wanted),
-    )
+    """Return limit(A, slot), the worst price at which a slice of `wanted` may trade.
+
+    Collateral is sold although equity is negative: nothing else can pay the loan.
+    """
+    position = state.accounts[account].positions[slot]
+    slippage = slippage_price(state, account, slot, of)
+    if state.instruments[position.listing].is_spot:
+        return slippage
+    better = max if position.size > 0 else min
+    return better(slippage, bankruptcy_price(state, account, slot, of, wanted))
 
 
 def tear_price(state: State, account: int, slot: int, of: Figures) -> int:

@@ -91,7 +91,10 @@ Q_10 = rule(
     "price > 0, a multiple of quantum, within the order's limit, the band and the slippage",
 )
 Q_11 = rule(
-    "Q-11", "liquidate_equity", "margin_rule", "after: E >= 0 and E - MM not smaller than before"
+    "Q-11",
+    "liquidate_equity",
+    "margin_rule",
+    "after: E - MM not smaller than before, and E >= 0 unless collateral is sold",
 )
 Q_12 = rule("Q-12", "liquidate_maker", "account", "the maker passes S-02, F-16 and F-10 to F-18")
 Q_19 = rule(
@@ -317,7 +320,8 @@ def _equity_lasts(state: State, taker: Side, size: int, before: Figures) -> bool
     cash -= liquidation_fee(state, taker.listing, size, taker.price)
     after = figures_after(state, taker.account, taker.listing, taker.size_change, cash)
     excess_before = before.equity - before.maintenance
-    return after.equity >= 0 and after.equity - after.maintenance >= excess_before
+    lasts = after.equity >= 0 or state.instruments[taker.listing].is_spot
+    return lasts and after.equity - after.maintenance >= excess_before
 
 
 def _trade(

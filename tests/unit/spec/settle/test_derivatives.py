@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from merkat.spec.risk import portfolio
+from merkat.spec.rules import Refused
 from merkat.spec.settle import limits, margin
 from merkat.spec.settle.liquidation import used_in_epoch
 from merkat.spec.settle.margin import Figures
@@ -343,6 +344,32 @@ def test_collateral_is_sold_for_the_loan_alone() -> None:
     assert after.loan == 3_000 * USD + 2_400_000 + 30 * USD
     assert state.accounts[CAROL].size_of(SPOT) == 100 * COIN
     assert margin.safe(state, ALICE, after) is (after.loan <= after.loan_limit)
+
+
+def test_collateral_is_sold_while_equity_is_negative() -> None:
+    world = OptionWorld.ready()
+    borrowing(world)
+    world.step(Stage(ALICE, 0, 1))
+    world.state.change_account(ALICE).cash -= 3_000 * USD
+    before = margin.figures(world.state, ALICE)
+    assert before.equity < -1_000 * USD
+    bound = limits.limit_price(world.state, ALICE, 0, before, 100 * COIN)
+    assert bound == limits.slippage_price(world.state, ALICE, 0, before)
+    assert bound < limits.bankruptcy_price(world.state, ALICE, 0, before, 100 * COIN)
+    maker = world.open(world.order(CAROL, BUY, 100 * COIN, 60 * USD, listing=SPOT))
+    world.step(Liquidate(ALICE, 0, maker, 0, 60 * USD, 100 * COIN, 0))
+    after = margin.figures(world.state, ALICE)
+    assert before.equity < after.equity < 0, "at the mark a sale saves the haircut"
+    world.item(world.group_item(jump=500_000_000, slippage_floor=50_000_000, band=500_000_000))
+    # A coin counts 54 USD; of 54.30 USD fees of 0.54 % take 0.29 USD.
+    for price, sold in ((54_290_000, False), (54_300_000, True)):
+        maker = world.open(world.order(CAROL, BUY, 100 * COIN, price, listing=SPOT))
+        op = Liquidate(ALICE, 0, maker, 0, price, 10 * COIN, 0)
+        if sold:
+            world.step(op)
+        else:
+            with pytest.raises(Refused, match="Q-11"):
+                world.step(op)
 
 
 def test_a_hedge_opens_a_perpetual_and_lowers_the_requirement() -> None:
