@@ -88,6 +88,7 @@ fn fills(
             price: PRICE,
             size: LOT,
             margin_rules: 0,
+            names: [None; 2],
         };
         let op = MicroOp::Fill(fill);
         if apply(state, &op, 1, 1).is_ok() {

@@ -78,7 +78,7 @@ fn the_root_of_genesis_is_fixed() {
     );
 }
 
-const GENESIS_ROOT: &str = "54ed1ae38f36d16dc95b119bd75f38cbea49b62695752eebe76a2f7356dda822";
+const GENESIS_ROOT: &str = "23e9ca50e0c3598f499b4b050f19a42fdb75df7b46cafe028731515ec84996af";
 
 /// A kind of step, two accounts, an amount.
 type Step = (u8, u32, u32, i64);

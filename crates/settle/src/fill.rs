@@ -1,15 +1,15 @@
-//! The step `fill` (rules.md section 2.4), and its checks of one side that `liquidate` shares.
+//! The step `fill` (rules.md section 2.4, derivatives.md section 4), and its checks of one side that `liquidate` shares.
 
 use crate::checks::{bounded_sum, known_account};
 use crate::machine::Effect;
-use crate::margin::{CASH_LIMIT, Figures, Quote};
-use crate::ops::Fill;
+use crate::margin::{CASH_LIMIT, Change, Figures};
+use crate::ops::{Fill, Names};
 use crate::order::BUY;
 use crate::orders::OrderLeaf;
-use crate::state::{Account, Instrument, Position, State};
+use crate::quote::Quote;
+use crate::state::{Account, State};
 use merkat_values::Refusal;
 use merkat_values::constants::{GROUPS_HELD_MAXIMUM, NOTIONAL_LIMIT, POSITION_SLOTS, SIZE_LIMIT};
-use merkat_values::rates::rate_ceil;
 use merkat_values::refusal::{code, field, require};
 
 /// One side of a trade: what happens to one account.
@@ -27,7 +27,12 @@ pub struct Party {
     pub size_after: i64,
     /// What cash changes by, 1e-6 USD.
     pub cash_change: i128,
+    /// What it improves, if that is said.
+    pub names: Option<Names>,
 }
+
+/// The open interest of a future or an option stays below: delivery doubles it.
+pub(crate) const DATED_INTEREST_LIMIT: i64 = 1 << 62;
 
 impl Party {
     /// Whether the trade leaves a smaller position of the same sign, or none (what F-14 asks of the restricted).
@@ -62,15 +67,6 @@ pub fn cash_change(quote: &Quote, side: u8, size: i64, price: i64) -> i128 {
     if side == BUY { -cost } else { cost }
 }
 
-/// Maker and taker fee of a trade of this value, 1e-6 USD.
-#[must_use]
-pub fn fees(instrument: &Instrument, value: i128) -> (i128, i128) {
-    (
-        rate_ceil(instrument.maker_fee, value),
-        rate_ceil(instrument.taker_fee, value),
-    )
-}
-
 /// Rule F-11 for an account.
 #[must_use]
 pub fn slot_fits(account: &Account, slot: u16, listing: u32, position_limit: u16) -> bool {
@@ -102,23 +98,33 @@ impl State {
         self.groups_held(account, listing, held_after) <= GROUPS_HELD_MAXIMUM
     }
 
-    /// Rule F-15 for a party, with what holds before.
+    /// Rule F-15 for a party of a trade in this listing, with what holds before.
     #[must_use]
-    pub fn margin_fits(&self, before: &Figures, quote: &Quote, party: &Party) -> bool {
-        let after = before.after(
-            quote,
-            party.cash_change,
-            party.size_before,
-            party.size_after,
-        );
+    pub fn margin_fits(&self, before: &Figures, listing: u32, party: &Party) -> bool {
+        let account = self.accounts.at(party.account);
+        let change = Change {
+            listing,
+            size: party.size_after,
+        };
+        let after = self.figures_after(account, before, change, party.cash_change);
         if party.improves {
-            after.improves(before)
+            after.improves(before) && !self.naked_grows(account, change)
         } else {
             after.holds()
         }
     }
 
-    /// Rules F-10 to F-15, rule by rule, the parties in their order in each. `open_interest` is the listing's change.
+    /// Rule F-18 for a party, before the step.
+    fn names_fit(&self, party: &Party) -> bool {
+        let account = self.accounts.at(party.account);
+        let named = party.improves && account.margin_mode == Account::PORTFOLIO;
+        match &party.names {
+            Some(names) => named && *names == self.names(account),
+            None => !named,
+        }
+    }
+
+    /// Rules F-10 to F-18 but for F-16, rule by rule, the parties in their order in each.
     pub(crate) fn check_parties(
         &self,
         listing: u32,
@@ -127,7 +133,6 @@ impl State {
         time_ns: u64,
     ) -> Result<(), Refusal> {
         let account = |party: &Party| self.accounts.at(party.account);
-        let quote = self.quotes.at(listing);
         for party in parties {
             let sound = account(party).stage == 0;
             require(sound, code::F10_FILL_STAGE, field::STAGE)?;
@@ -148,6 +153,10 @@ impl State {
             require(fits, code::F13_FILL_BOUND, field::SIZE)?;
         }
         self.open_interest_after(listing, parties)?;
+        if self.instruments.at(listing).is_spot() {
+            let covered = parties.iter().all(|party| party.size_after >= 0);
+            require(covered, code::F17_FILL_SPOT, field::SIZE)?;
+        }
         for party in parties {
             let restricted = self.restricted(account(party), listing, time_ns);
             let holds = !restricted || party.reduces();
@@ -155,59 +164,49 @@ impl State {
         }
         for party in parties {
             let before = self.figures(account(party));
-            let fits = self.margin_fits(&before, quote, party);
+            let fits = self.margin_fits(&before, listing, party);
             require(fits, code::F15_FILL_MARGIN, field::MARGIN_RULE)?;
+        }
+        for party in parties {
+            let fits = self.names_fit(party);
+            require(fits, code::F18_FILL_NAMES, field::MARGIN_RULE)?;
         }
         Ok(())
     }
 
-    /// The listing's open interest after these parties traded; refused (F-13) where it would leave its word.
+    /// The listing's open interest after these parties traded; refused (F-13) where it would leave its word, or half of
+    /// it in a listing that will be delivered.
     pub(crate) fn open_interest_after(
         &self,
         listing: u32,
         parties: &[Party],
     ) -> Result<i64, Refusal> {
-        let mut open_interest = i128::from(self.instruments.at(listing).open_interest);
+        let instrument = self.instruments.at(listing);
+        let mut open_interest = i128::from(instrument.open_interest);
         for party in parties {
             open_interest += i128::from(party.size_after.max(0) - party.size_before.max(0));
         }
-        let fits = i64::try_from(open_interest).ok().filter(|sum| *sum >= 0);
+        let most = match instrument.is_dated() {
+            true => DATED_INTEREST_LIMIT - 1,
+            false => i64::MAX,
+        };
+        let fits = i64::try_from(open_interest).ok();
+        let fits = fits.filter(|sum| (0..=most).contains(sum));
         fits.ok_or(Refusal::new(code::F13_FILL_BOUND, field::SIZE))
     }
 
     /// Writes what was checked: cash, positions, open interest.
     pub(crate) fn trade(&mut self, listing: u32, parties: &[Party], open_interest: i64) {
         for party in parties {
-            let account = self.account_mut(party.account);
-            account.cash += party.cash_change;
-            account.set_position(party.slot, listing, party.size_after);
+            self.write_position(
+                party.account,
+                party.slot,
+                listing,
+                party.size_after,
+                party.cash_change,
+            );
         }
         self.instrument_mut(listing).open_interest = open_interest;
-    }
-}
-
-impl Account {
-    /// Writes the size in a slot: 0 empties it.
-    pub(crate) fn set_position(&mut self, slot: u16, listing: u32, size: i64) {
-        let found = self
-            .positions
-            .binary_search_by_key(&slot, |position| position.slot);
-        match found {
-            Ok(index) if size == 0 => {
-                self.positions.remove(index);
-            }
-            Ok(index) => self.positions[index].size = size,
-            Err(_) if size == 0 => {}
-            Err(index) => self.positions.insert(
-                index,
-                Position {
-                    slot,
-                    listing,
-                    size,
-                    base_size: 0,
-                },
-            ),
-        }
     }
 }
 
@@ -236,12 +235,13 @@ fn check_orders<'a>(
     Ok((maker, taker))
 }
 
-/// Rules F-05 to F-09.
+/// Rules F-05 to F-09, with F-16.
 fn check_terms(
     state: &State,
     op: &Fill,
     maker: &OrderLeaf,
     taker: &OrderLeaf,
+    time_ns: u64,
 ) -> Result<(), Refusal> {
     let (instrument, quote) = (
         state.instruments.at(maker.listing),
@@ -264,16 +264,18 @@ fn check_terms(
     require(capped, code::F07_FILL_FEE_CAP, field::FEE_CAP)?;
     let had_vector = state.groups[usize::from(quote.group)].had_vector();
     require(had_vector, code::F08_FILL_ORACLE, field::GROUP)?;
+    let fits = state.row_fits(maker.listing, time_ns);
+    require(fits, code::F16_FILL_LISTING, field::LISTING)?;
     require(quote.in_band(op.price), code::F09_FILL_BAND, field::PRICE)
 }
 
 pub(crate) fn fill(state: &mut State, op: &Fill, time_ns: u64) -> Result<Effect, Refusal> {
     let (maker, taker) = check_orders(state, op, time_ns)?;
-    check_terms(state, op, maker, taker)?;
+    check_terms(state, op, maker, taker, time_ns)?;
     let listing = maker.listing;
-    let (instrument, quote) = (state.instruments.at(listing), state.quotes.at(listing));
-    let (maker_fee, taker_fee) = fees(instrument, quote.value(op.size, op.price));
-    let party = |account: u32, slot, side, fee: i128, improves| {
+    let quote = state.quotes.at(listing);
+    let (maker_fee, taker_fee) = state.fees(listing, op.size, op.price);
+    let party = |account: u32, slot, side, fee: i128, improves, names| {
         let size_before = state.accounts.at(account).size_in(listing);
         Party {
             account,
@@ -282,6 +284,7 @@ pub(crate) fn fill(state: &mut State, op: &Fill, time_ns: u64) -> Result<Effect,
             size_before,
             size_after: size_after(size_before, side, op.size),
             cash_change: cash_change(quote, side, op.size, op.price) - fee,
+            names,
         }
     };
     let rules = op.margin_rules;
@@ -293,6 +296,7 @@ pub(crate) fn fill(state: &mut State, op: &Fill, time_ns: u64) -> Result<Effect,
             maker.side,
             maker_fee,
             rules & 1 != 0,
+            op.names[0],
         ),
         party(
             taker_account,
@@ -300,6 +304,7 @@ pub(crate) fn fill(state: &mut State, op: &Fill, time_ns: u64) -> Result<Effect,
             taker.side,
             taker_fee,
             rules & 2 != 0,
+            op.names[1],
         ),
     ];
     state.check_parties(listing, op.price, &parties, time_ns)?;

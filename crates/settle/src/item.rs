@@ -1,5 +1,6 @@
-//! Items of the inbox (formats.md section 4).
+//! Items of the inbox (formats.md section 4, derivatives.md section 1).
 
+use merkat_pricing::RiskSet;
 use merkat_values::Address;
 use merkat_values::codec::{Reader, Short};
 use merkat_values::constants::{NODES_MAXIMUM, PARAMETERS};
@@ -92,6 +93,75 @@ pub enum Item {
         /// The most that is wanted, in units of the token.
         amount: u128,
     },
+    /// 9: a group's risk set.
+    Risk {
+        /// The underlying.
+        group: u16,
+        /// Its values are not checked yet.
+        set: RiskSet,
+    },
+    /// 10: a new dated or spot listing.
+    ListDated(ListDated),
+    /// 11: the delivery price of an expiry that had too few samples.
+    Deliver {
+        /// The underlying.
+        group: u16,
+        /// ns since the epoch.
+        expiry_ns: u64,
+        /// In 1e-6 USD.
+        price: i64,
+    },
+}
+
+/// A new listing of kind 2 to 5.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListDated {
+    /// 2 future, 3 call, 4 put, 5 spot.
+    pub kind: u8,
+    /// The underlying.
+    pub group: u16,
+    /// A coin is 10^size_decimals base units.
+    pub size_decimals: u8,
+    /// In base units.
+    pub lot: i64,
+    /// In 1e-6 USD per coin.
+    pub tick: i64,
+    /// In 1e-6 USD per coin.
+    pub coarse_tick: i64,
+    /// In 1e-6 USD per coin.
+    pub coarse_from: i64,
+    /// In 1e-9.
+    pub maker_fee: i64,
+    /// In 1e-9.
+    pub taker_fee: i64,
+    /// In 1e-9.
+    pub delivery_fee: i64,
+    /// In 1e-6 USD.
+    pub strike: i64,
+    /// ns since the epoch.
+    pub expiry_ns: u64,
+    /// 0 unless spot.
+    pub token: u8,
+}
+
+impl ListDated {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        Ok(Self {
+            kind: reader.u8()?,
+            group: reader.u16()?,
+            size_decimals: reader.u8()?,
+            lot: reader.i64()?,
+            tick: reader.i64()?,
+            coarse_tick: reader.i64()?,
+            coarse_from: reader.i64()?,
+            maker_fee: reader.i64()?,
+            taker_fee: reader.i64()?,
+            delivery_fee: reader.i64()?,
+            strike: reader.i64()?,
+            expiry_ns: reader.u64()?,
+            token: reader.u8()?,
+        })
+    }
 }
 
 /// An item with who sent it.
@@ -183,6 +253,16 @@ fn read_item(kind: u8, reader: &mut Reader<'_>) -> Result<Item, Short> {
             owner: reader.array()?,
             token: reader.u8()?,
             amount: reader.u128()?,
+        },
+        9 => Item::Risk {
+            group: reader.u16()?,
+            set: RiskSet::decode(reader.rest()).ok_or(Short)?,
+        },
+        10 => Item::ListDated(ListDated::read(reader)?),
+        11 => Item::Deliver {
+            group: reader.u16()?,
+            expiry_ns: reader.u64()?,
+            price: reader.i64()?,
         },
         _ => return Err(Short),
     })

@@ -1,4 +1,4 @@
-//! The words of the leaves (formats.md section 7).
+//! The words of the leaves (formats.md section 7, derivatives.md section 1).
 //!
 //! A word is the concatenation of its fields, at most 31 bytes, with zeros before it up to 32.
 
@@ -17,10 +17,10 @@ pub const ACCOUNT_WORDS: usize = 8;
 pub const ORDER_WORDS: usize = 3;
 
 /// Words of an instrument's leaf.
-pub const INSTRUMENT_WORDS: usize = 3;
+pub const INSTRUMENT_WORDS: usize = 4;
 
 /// Words of a group's leaf.
-pub const GROUP_WORDS: usize = 24;
+pub const GROUP_WORDS: usize = 29;
 
 /// Words of the globals' leaf.
 pub const GLOBALS_WORDS: usize = 17;
@@ -204,7 +204,7 @@ impl OrderLeaf {
 }
 
 impl Instrument {
-    /// The leaf's words; the last is zero for a perpetual.
+    /// The leaf's words.
     #[must_use]
     pub fn words(&self) -> [Word; INSTRUMENT_WORDS] {
         [
@@ -217,18 +217,29 @@ impl Instrument {
                 fields.put_i64(self.tick);
             }),
             word_three(&[self.maker_fee, self.taker_fee, self.open_interest]),
-            [0; 32],
+            word(|fields| {
+                fields.put_i64(self.strike);
+                fields.put_u64(self.expiry_ns);
+                fields.put_i64(self.delivery_price);
+            }),
+            word(|fields| {
+                fields.put_i64(self.coarse_tick);
+                fields.put_i64(self.coarse_from);
+                fields.put_i64(self.delivery_fee);
+                fields.put_u8(self.token);
+            }),
         ]
     }
 
     /// Reads the words.
     ///
     /// # Errors
-    /// As [`Position::read`], and if the last word is not zero.
+    /// As [`Position::read`].
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
         let mut head = fields_of(reader, 21)?;
         let mut fees = fields_of(reader, 24)?;
-        fields_of(reader, 0)?;
+        let mut terms = fields_of(reader, 24)?;
+        let mut ticks = fields_of(reader, 25)?;
         Ok(Self {
             kind: head.u8()?,
             state: head.u8()?,
@@ -239,6 +250,13 @@ impl Instrument {
             maker_fee: fees.i64()?,
             taker_fee: fees.i64()?,
             open_interest: fees.i64()?,
+            strike: terms.i64()?,
+            expiry_ns: terms.u64()?,
+            delivery_price: terms.i64()?,
+            coarse_tick: ticks.i64()?,
+            coarse_from: ticks.i64()?,
+            delivery_fee: ticks.i64()?,
+            token: ticks.u8()?,
         })
     }
 }
@@ -278,6 +296,18 @@ impl Group {
         });
         words[22] = word_i128(self.fund_day_open);
         words[23] = word_i128(self.fund_day_used);
+        words[24] = word(|fields| fields.put(&self.risk_hash));
+        words[25] = word(|fields| fields.put(&self.rows_hash));
+        words[26] = word(|fields| fields.put(&self.row_root));
+        words[27] = word(|fields| {
+            fields.put_u64(self.fixed_expiry_ns);
+            fields.put_i64(self.fixed_price);
+        });
+        words[28] = word(|fields| {
+            fields.put_u32(self.samples.day);
+            fields.put_u32(self.samples.count);
+            fields.put_i128(self.samples.sum);
+        });
         words
     }
 
@@ -319,6 +349,16 @@ impl Group {
         group.fund_day = fields.u32()?;
         group.fund_day_open = read_i128(reader)?;
         group.fund_day_used = read_i128(reader)?;
+        group.risk_hash = fields_of(reader, 31)?.array()?;
+        group.rows_hash = fields_of(reader, 31)?.array()?;
+        group.row_root = fields_of(reader, 31)?.array()?;
+        let mut fields = fields_of(reader, 16)?;
+        group.fixed_expiry_ns = fields.u64()?;
+        group.fixed_price = fields.i64()?;
+        let mut fields = fields_of(reader, 24)?;
+        group.samples.day = fields.u32()?;
+        group.samples.count = fields.u32()?;
+        group.samples.sum = fields.i128()?;
         Ok(group)
     }
 }

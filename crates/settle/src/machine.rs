@@ -1,7 +1,9 @@
-//! The machine: decode, add the deltas, check, write (rules.md section 2).
+//! The machine: decode, add the deltas, check, write (rules.md section 2, derivatives.md).
 
-use crate::cash::{transfer, withdraw};
+use crate::cash::{margin_mode, transfer, withdraw};
+use crate::delivery::{deliver, expire};
 use crate::fill::fill;
+use crate::hedge::hedge;
 use crate::inbox::inbox;
 use crate::liquidation::{bankrupt, liquidate, stage};
 use crate::opening::{drop_hour, floor, order_close, order_open};
@@ -9,6 +11,7 @@ use crate::ops::{MicroOp, TimedOp};
 use crate::oracle::{epoch, heartbeat};
 use crate::ruin::{tear_up, write_off};
 use crate::state::State;
+use crate::surfaces::PreparedRows;
 use crate::typed_data::Domain;
 use merkat_values::codec::Short;
 use merkat_values::constants::CLOCK_LIMIT;
@@ -74,8 +77,10 @@ pub enum Effect {
         held: u8,
         /// The hour that closed, if it paid.
         funding: Option<HourFunding>,
+        /// The delivery price that samples fixed.
+        fixed: Option<Fixed>,
     },
-    /// A slice of a liquidation.
+    /// A slice of a liquidation, or a hedge.
     Liquidated {
         /// 1e-6 USD; negative is a rebate.
         maker_fee: i128,
@@ -83,6 +88,22 @@ pub enum Effect {
         taker_fee: i128,
         /// To the fund, 1e-6 USD.
         liquidation_fee: i128,
+    },
+    /// A listing was delivered.
+    Delivered {
+        /// What its underlying ended at, in 1e-6 USD.
+        price: i64,
+    },
+    /// A position was paid.
+    Expired {
+        /// Which.
+        listing: u32,
+        /// In base units; positive long.
+        size: i64,
+        /// Paid a coin, in 1e-6 USD.
+        price: i64,
+        /// 1e-6 USD.
+        fee: i128,
     },
     /// A bankruptcy.
     Bankrupt {
@@ -118,6 +139,17 @@ pub struct HourFunding {
     pub cumulative: i128,
 }
 
+/// A delivery price that samples fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// ns since the epoch.
+    pub expiry_ns: u64,
+    /// In 1e-6 USD.
+    pub price: i64,
+    /// How many seconds were sampled.
+    pub samples: u32,
+}
+
 /// Who vouches for the signatures of a step.
 #[derive(Clone, Copy)]
 pub(crate) enum Authority<'a> {
@@ -141,7 +173,22 @@ pub fn apply(
     time_delta_ns: u64,
     log_delta: u32,
 ) -> Result<Effect, Refusal> {
-    step(state, op, time_delta_ns, log_delta, Authority::Caller)
+    step(state, op, time_delta_ns, log_delta, Authority::Caller, None)
+}
+
+/// As [`apply`]; an epoch takes up rows that were built beside the machine if they are made of the same as its own.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_prepared(
+    state: &mut State,
+    op: &MicroOp,
+    time_delta_ns: u64,
+    log_delta: u32,
+    prepared: Option<&PreparedRows>,
+) -> Result<Effect, Refusal> {
+    let authority = Authority::Caller;
+    step(state, op, time_delta_ns, log_delta, authority, prepared)
 }
 
 /// Applies a decoded input with the signers of [`MicroOp::signed_digests`], in their order; nothing stands for a
@@ -161,6 +208,7 @@ pub fn apply_signed(
         input.time_delta_ns,
         input.log_delta,
         authority,
+        None,
     )
 }
 
@@ -184,6 +232,7 @@ pub fn apply_input(
                 timed.time_delta_ns,
                 timed.log_delta,
                 authority,
+                None,
             )
         });
     if result.is_err() {
@@ -217,6 +266,7 @@ fn step(
     time_delta_ns: u64,
     log_delta: u32,
     authority: Authority<'_>,
+    prepared: Option<&PreparedRows>,
 ) -> Result<Effect, Refusal> {
     let (time_ns, log_number) = clocks(state, time_delta_ns, log_delta)?;
     let effect = match op {
@@ -227,7 +277,7 @@ fn step(
         MicroOp::Fill(op) => fill(state, op, time_ns),
         MicroOp::OrderClose(key) => order_close(state, *key),
         MicroOp::Floor(op) => floor(state, op, authority),
-        MicroOp::Epoch(op) => epoch(state, op, time_ns, authority),
+        MicroOp::Epoch(op) => epoch(state, op, time_ns, authority, prepared),
         MicroOp::Heartbeat(op) => heartbeat(state, op, time_ns, authority),
         MicroOp::Stage(op) => stage(state, op, time_ns),
         MicroOp::Liquidate(op) => liquidate(state, op, time_ns),
@@ -235,6 +285,10 @@ fn step(
         MicroOp::TearUp(op) => tear_up(state, op, time_ns),
         MicroOp::WriteOff(account) => write_off(state, *account, time_ns),
         MicroOp::DropHour(hour) => drop_hour(state, *hour, time_ns),
+        MicroOp::MarginMode(op) => margin_mode(state, op, time_ns, authority),
+        MicroOp::Deliver(listing) => deliver(state, *listing),
+        MicroOp::Expire { account, slot } => expire(state, *account, *slot),
+        MicroOp::Hedge(op) => hedge(state, op, time_ns),
     }?;
     state.globals.time_ns = time_ns;
     state.globals.log_number = log_number;

@@ -1,16 +1,22 @@
-//! The bytes of the inputs (formats.md section 6).
+//! The bytes of the inputs (formats.md section 6, derivatives.md section 1).
 
 use crate::ops::{
-    Bankrupt, Epoch, Fill, Floor, Heartbeat, Liquidate, MicroOp, OrderOpen, Stage, TearUp, TimedOp,
-    Transfer, Withdraw,
+    Bankrupt, Epoch, Fill, Floor, Heartbeat, Liquidate, MarginMode, MicroOp, Names, OrderOpen,
+    Stage, TearUp, TimedOp, Transfer, Withdraw,
 };
-use crate::order::{Order, OrderKey, Vector, read_signatures, write_signatures};
+use crate::order::{AnyVector, Order, OrderKey, read_signatures, write_signatures};
 use alloc::vec::Vec;
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::ITEM_BYTES;
 
 /// Bytes before an op's body: kind, time delta, log delta.
 pub const HEAD_BYTES: usize = 1 + 8 + 4;
+
+/// Bits of margin_rules: the names of the maker, of the taker follow.
+const MAKER_NAMES: u8 = 1 << 2;
+const TAKER_NAMES: u8 = 1 << 3;
+
+const CHUNK_HASH_BYTES: usize = 31;
 
 impl MicroOp {
     /// The kind's number.
@@ -32,6 +38,10 @@ impl MicroOp {
             Self::TearUp(_) => 13,
             Self::WriteOff(_) => 14,
             Self::DropHour(_) => 15,
+            Self::MarginMode(_) => 17,
+            Self::Deliver(_) => 18,
+            Self::Expire { .. } => 19,
+            Self::Hedge(_) => 20,
         }
     }
 
@@ -45,16 +55,24 @@ impl MicroOp {
                 Self::Withdraw(_) => 4 + 1 + 16 + 8 + SIGNED,
                 Self::Transfer(_) => 4 + 4 + 16 + 8 + SIGNED,
                 Self::OrderOpen(_) => Order::BYTES + SIGNED,
-                Self::Fill(_) => 2 * OrderKey::BYTES + 2 + 2 + 8 + 8 + 1,
+                Self::Fill(fill) => {
+                    let names = fill.names.iter().flatten().count();
+                    2 * OrderKey::BYTES + 2 + 2 + 8 + 8 + 1 + names * size_of::<Names>()
+                }
                 Self::OrderClose(_) => OrderKey::BYTES,
                 Self::Floor(_) => 4 + 5 + 8 + SIGNED,
-                Self::Epoch(epoch) => Vector::BYTES + 1 + 66 * epoch.signatures.len(),
+                Self::Epoch(epoch) => epoch.body_bytes(),
                 Self::Heartbeat(beat) => 2 + 8 + 8 + 31 + 1 + 66 * beat.signatures.len(),
                 Self::Stage(_) => 4 + 2 + 1,
-                Self::Liquidate(_) => 4 + 2 + OrderKey::BYTES + 2 + 8 + 8 + 1,
+                Self::Liquidate(slice) | Self::Hedge(slice) => {
+                    let names = slice.names.iter().count();
+                    4 + 2 + OrderKey::BYTES + 2 + 8 + 8 + 1 + names * size_of::<Names>()
+                }
                 Self::Bankrupt(_) => 4 + 2,
                 Self::TearUp(_) => 4 + 2 + 4 + 2 + 16 + 8,
-                Self::WriteOff(_) | Self::DropHour(_) => 4,
+                Self::WriteOff(_) | Self::DropHour(_) | Self::Deliver(_) => 4,
+                Self::MarginMode(_) => 4 + 1 + 8 + SIGNED,
+                Self::Expire { .. } => 4 + 2,
             }
     }
 
@@ -74,17 +92,14 @@ impl MicroOp {
             Self::Fill(body) => body.write(bytes),
             Self::OrderClose(key) => bytes.put(&key.to_bytes()),
             Self::Floor(body) => body.write(bytes),
-            Self::Epoch(body) => {
-                body.vector.write(bytes);
-                write_signatures(&body.signatures, bytes);
-            }
+            Self::Epoch(body) => body.write(bytes),
             Self::Heartbeat(body) => body.write(bytes),
             Self::Stage(body) => {
                 bytes.put_u32(body.account);
                 bytes.put_u16(body.group);
                 bytes.put_u8(body.stage);
             }
-            Self::Liquidate(body) => body.write(bytes),
+            Self::Liquidate(body) | Self::Hedge(body) => body.write(bytes),
             Self::Bankrupt(body) => {
                 bytes.put_u32(body.account);
                 bytes.put_u16(body.group);
@@ -92,6 +107,12 @@ impl MicroOp {
             Self::TearUp(body) => body.write(bytes),
             Self::WriteOff(account) => bytes.put_u32(*account),
             Self::DropHour(hour) => bytes.put_u32(*hour),
+            Self::MarginMode(body) => body.write(bytes),
+            Self::Deliver(listing) => bytes.put_u32(*listing),
+            Self::Expire { account, slot } => {
+                bytes.put_u32(*account);
+                bytes.put_u16(*slot);
+            }
         }
     }
 }
@@ -136,10 +157,7 @@ fn read_body(kind: u8, reader: &mut Reader<'_>) -> Result<MicroOp, Short> {
         5 => MicroOp::Fill(Fill::read(reader)?),
         6 => MicroOp::OrderClose(OrderKey::read(reader)?),
         7 => MicroOp::Floor(Floor::read(reader)?),
-        8 => MicroOp::Epoch(Epoch {
-            vector: Vector::read(reader)?,
-            signatures: read_signatures(reader)?,
-        }),
+        8 => MicroOp::Epoch(Epoch::read(reader)?),
         9 => MicroOp::Heartbeat(Heartbeat::read(reader)?),
         10 => MicroOp::Stage(Stage {
             account: reader.u32()?,
@@ -154,6 +172,13 @@ fn read_body(kind: u8, reader: &mut Reader<'_>) -> Result<MicroOp, Short> {
         13 => MicroOp::TearUp(TearUp::read(reader)?),
         14 => MicroOp::WriteOff(reader.u32()?),
         15 => MicroOp::DropHour(reader.u32()?),
+        17 => MicroOp::MarginMode(MarginMode::read(reader)?),
+        18 => MicroOp::Deliver(reader.u32()?),
+        19 => MicroOp::Expire {
+            account: reader.u32()?,
+            slot: reader.u16()?,
+        },
+        20 => MicroOp::Hedge(Liquidate::read(reader)?),
         _ => return Err(Short),
     })
 }
@@ -237,7 +262,7 @@ impl Fill {
     /// # Errors
     /// `Short` if too few bytes are left.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
-        Ok(Self {
+        let mut fill = Self {
             maker: OrderKey::read(reader)?,
             taker: OrderKey::read(reader)?,
             maker_slot: reader.u16()?,
@@ -245,7 +270,14 @@ impl Fill {
             price: reader.i64()?,
             size: reader.i64()?,
             margin_rules: reader.u8()?,
-        })
+            names: [None; 2],
+        };
+        fill.names = [
+            read_names(reader, fill.margin_rules & MAKER_NAMES)?,
+            read_names(reader, fill.margin_rules & TAKER_NAMES)?,
+        ];
+        fill.margin_rules &= !(MAKER_NAMES | TAKER_NAMES);
+        Ok(fill)
     }
 
     /// Writes the body.
@@ -256,7 +288,91 @@ impl Fill {
         bytes.put_u16(self.taker_slot);
         bytes.put_i64(self.price);
         bytes.put_i64(self.size);
-        bytes.put_u8(self.margin_rules);
+        let [maker, taker] = self.names;
+        let bits = name_bit(maker, MAKER_NAMES) | name_bit(taker, TAKER_NAMES);
+        bytes.put_u8(self.margin_rules & !(MAKER_NAMES | TAKER_NAMES) | bits);
+        for names in self.names.iter().flatten() {
+            bytes.put(names);
+        }
+    }
+}
+
+fn read_names(reader: &mut Reader<'_>, bit: u8) -> Result<Option<Names>, Short> {
+    match bit {
+        0 => Ok(None),
+        _ => reader.array().map(Some),
+    }
+}
+
+fn name_bit(names: Option<Names>, bit: u8) -> u8 {
+    names.map_or(0, |_| bit)
+}
+
+impl Epoch {
+    fn body_bytes(&self) -> usize {
+        let hashes = match self.vector {
+            AnyVector::One(_) => 0,
+            AnyVector::Two(_) => 2 + CHUNK_HASH_BYTES * self.chunk_hashes.len(),
+        };
+        self.vector.encoded_bytes() + 1 + 66 * self.signatures.len() + hashes
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `Short` if too few bytes are left.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        let vector = AnyVector::read(reader)?;
+        let signatures = read_signatures(reader)?;
+        let mut chunk_hashes = Vec::new();
+        if matches!(vector, AnyVector::Two(_)) {
+            let count = reader.u16()?;
+            for _ in 0..count {
+                chunk_hashes.push(reader.array()?);
+            }
+        }
+        Ok(Self {
+            vector,
+            signatures,
+            chunk_hashes,
+        })
+    }
+
+    /// Writes the body.
+    ///
+    /// # Panics
+    /// If a vector of version 2 has more than 65,535 chunk hashes.
+    pub fn write(&self, bytes: &mut impl Writer) {
+        self.vector.write(bytes);
+        write_signatures(&self.signatures, bytes);
+        if matches!(self.vector, AnyVector::Two(_)) {
+            let count = u16::try_from(self.chunk_hashes.len());
+            bytes.put_u16(count.expect("invariant: at most 256 chunks of rows"));
+            bytes.put(self.chunk_hashes.as_flattened());
+        }
+    }
+}
+
+impl MarginMode {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `Short` if too few bytes are left.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        Ok(Self {
+            account: reader.u32()?,
+            mode: reader.u8()?,
+            nonce: reader.u64()?,
+            signature: reader.array()?,
+        })
+    }
+
+    /// Writes the body.
+    pub fn write(&self, bytes: &mut impl Writer) {
+        bytes.put_u32(self.account);
+        bytes.put_u8(self.mode);
+        bytes.put_u64(self.nonce);
+        bytes.put(&self.signature);
     }
 }
 
@@ -291,7 +407,7 @@ impl Liquidate {
     /// # Errors
     /// `Short` if too few bytes are left.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
-        Ok(Self {
+        let mut slice = Self {
             account: reader.u32()?,
             slot: reader.u16()?,
             maker: OrderKey::read(reader)?,
@@ -299,7 +415,11 @@ impl Liquidate {
             price: reader.i64()?,
             size: reader.i64()?,
             margin_rules: reader.u8()?,
-        })
+            names: None,
+        };
+        slice.names = read_names(reader, slice.margin_rules & MAKER_NAMES)?;
+        slice.margin_rules &= !MAKER_NAMES;
+        Ok(slice)
     }
 
     /// Writes the body.
@@ -310,7 +430,11 @@ impl Liquidate {
         bytes.put_u16(self.maker_slot);
         bytes.put_i64(self.price);
         bytes.put_i64(self.size);
-        bytes.put_u8(self.margin_rules);
+        let bit = name_bit(self.names, MAKER_NAMES);
+        bytes.put_u8(self.margin_rules & !MAKER_NAMES | bit);
+        if let Some(names) = &self.names {
+            bytes.put(names);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use merkat_values::refusal::{code, field, require};
 /// What P-03 and O-04 ask of a limit price.
 #[must_use]
 pub fn price_fits(instrument: &Instrument, limit_price: i64) -> bool {
-    0 < limit_price && limit_price <= PRICE_MAXIMUM && limit_price % instrument.tick == 0
+    0 < limit_price && limit_price <= PRICE_MAXIMUM && instrument.on_tick(limit_price)
 }
 
 /// What P-04 and O-05 ask of a size, at a limit price that fits.

@@ -1,8 +1,15 @@
-//! The inputs of the settlement machine (formats.md section 6); their bytes: [`crate::op_bytes`].
+//! The inputs of the settlement machine (formats.md section 6, derivatives.md section 1); their bytes:
+//! [`crate::op_bytes`].
 
-use crate::order::{NodeSignature, Order, OrderKey, Vector};
+use crate::order::{AnyVector, NodeSignature, Order, OrderKey};
 use alloc::vec::Vec;
 use merkat_values::Signature;
+
+/// The worst term of each held group that has rows, ascending by group, then 255 (risk.md section 4).
+pub type Names = [u8; 8];
+
+/// Stands in [`Names`] where no group does.
+pub const NO_NAME: u8 = 255;
 
 /// A fill of two opened orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,16 +26,18 @@ pub struct Fill {
     pub price: i64,
     /// In base units.
     pub size: i64,
-    /// Bit 0 maker, bit 1 taker: 0 `holds`, 1 `improves`. Other bits say nothing.
+    /// Bit 0 maker, bit 1 taker: 0 `holds`, 1 `improves`. Bits 2 and 3 stand in `names`; the others say nothing.
     pub margin_rules: u8,
+    /// Of the maker, then the taker, where they are given.
+    pub names: [Option<Names>; 2],
 }
 
-/// A slice of a liquidation against an opened order.
+/// A slice of a liquidation against an opened order; or a hedge, which trades a perpetual instead of the position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Liquidate {
     /// Who is liquidated.
     pub account: u32,
-    /// Where its position stands.
+    /// Where its position stands; of a hedge: where the perpetual's stands or will stand.
     pub slot: u16,
     /// The order that rested.
     pub maker: OrderKey,
@@ -38,8 +47,10 @@ pub struct Liquidate {
     pub price: i64,
     /// In base units.
     pub size: i64,
-    /// Bit 0 maker: 0 `holds`, 1 `improves`. Other bits say nothing.
+    /// Bit 0 maker: 0 `holds`, 1 `improves`. Bit 2 stands in `names`; the others say nothing.
     pub margin_rules: u8,
+    /// Of the maker, where they are given.
+    pub names: Option<Names>,
 }
 
 /// A bankrupt position closed against an opposite holder.
@@ -89,6 +100,19 @@ pub struct Transfer {
     pub signature: Signature,
 }
 
+/// An account's owner chooses how its margin is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarginMode {
+    /// Whose margin.
+    pub account: u32,
+    /// 0 standard, 1 portfolio.
+    pub mode: u8,
+    /// Larger than the leaf's.
+    pub nonce: u64,
+    /// The owner's.
+    pub signature: Signature,
+}
+
 /// A signed order becomes known to settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderOpen {
@@ -115,9 +139,11 @@ pub struct Floor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// What the nodes signed.
-    pub vector: Vector,
+    pub vector: AnyVector,
     /// At most eight.
     pub signatures: Vec<NodeSignature>,
+    /// Of the rows that a vector of version 2 makes, at most 65,535; none with one of version 1.
+    pub chunk_hashes: Vec<[u8; 31]>,
 }
 
 /// The standing vector of a group still holds.
@@ -189,6 +215,19 @@ pub enum MicroOp {
     WriteOff(u32),
     /// 15: the hour.
     DropHour(u32),
+    /// 17.
+    MarginMode(MarginMode),
+    /// 18: the listing.
+    Deliver(u32),
+    /// 19.
+    Expire {
+        /// Whose position.
+        account: u32,
+        /// Where it stands.
+        slot: u16,
+    },
+    /// 20.
+    Hedge(Liquidate),
 }
 
 /// An op with its deltas.

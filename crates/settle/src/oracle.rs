@@ -1,12 +1,15 @@
-//! The steps `epoch` and `heartbeat` (rules.md section 2.5).
+//! The steps `epoch` and `heartbeat` (rules.md section 2.5, derivatives.md section 3). Rows: [`crate::surfaces`].
 
 use crate::inbox::used_nodes;
-use crate::machine::{Authority, Effect, HourFunding};
+use crate::machine::{Authority, Effect, Fixed, HourFunding};
 use crate::margin::FUNDING_LIMIT;
 use crate::ops::{Epoch, Heartbeat};
-use crate::order::{NodeSignature, Vector};
+use crate::order::{AnyVector, NodeSignature, Vector};
 use crate::state::{Group, State, parameter};
+use crate::surfaces::PreparedRows;
 use crate::typed_data::Domain;
+use alloc::sync::Arc;
+use merkat_pricing::Rows;
 use merkat_values::Refusal;
 use merkat_values::constants::{HOUR_NS, PRICE_MAXIMUM, RATE_ONE, hour_of};
 use merkat_values::refusal::{code, field, require};
@@ -125,35 +128,55 @@ fn near(group: &Group, index: i64) -> bool {
     (index - standing).abs() * i128::from(RATE_ONE) <= jump * standing
 }
 
-/// Effect 2.
-fn take_vector(group: &mut Group, vector: &Vector) {
-    let first = !group.had_vector();
-    group.epoch_number = vector.number;
-    group.input_hash = vector.hash();
-    let mut accepted = first || near(group, vector.index);
-    if !accepted {
-        let (high, low) = (
-            group.held_high.max(vector.index),
-            group.held_low.min(vector.index),
-        );
-        let agreement = i128::from(RATE_ONE + group.parameters[parameter::AGREEMENT]);
-        let agrees = i128::from(high) * i128::from(RATE_ONE) <= agreement * i128::from(low);
-        if group.held_count > 0 && agrees {
-            group.held_count += 1;
-            (group.held_low, group.held_high) = (low, high);
-        } else {
-            group.held_count = 1;
-            (group.held_low, group.held_high) = (vector.index, vector.index);
-        }
-        accepted = group.held_count >= HELD_ENOUGH;
+/// What a vector of this index makes of the held run: whether it is taken up, and the run after it.
+struct Run {
+    taken: bool,
+    count: u8,
+    low: i64,
+    high: i64,
+}
+
+fn run_after(group: &Group, index: i64) -> Run {
+    const NONE: Run = Run {
+        taken: true,
+        count: 0,
+        low: 0,
+        high: 0,
+    };
+    if !group.had_vector() || near(group, index) {
+        return NONE;
     }
-    if accepted {
+    let (high, low) = (group.held_high.max(index), group.held_low.min(index));
+    let agreement = i128::from(RATE_ONE + group.parameters[parameter::AGREEMENT]);
+    let agrees = i128::from(high) * i128::from(RATE_ONE) <= agreement * i128::from(low);
+    let (count, low, high) = if group.held_count > 0 && agrees {
+        (group.held_count + 1, low, high)
+    } else {
+        (1, index, index)
+    };
+    if count >= HELD_ENOUGH {
+        return NONE;
+    }
+    Run {
+        taken: false,
+        count,
+        low,
+        high,
+    }
+}
+
+/// Effect 2. Gives whether the vector was taken up.
+fn take_vector(group: &mut Group, vector: &Vector, hash: [u8; 31]) -> bool {
+    let run = run_after(group, vector.index);
+    group.epoch_number = vector.number;
+    group.input_hash = hash;
+    if run.taken {
         group.index = vector.index;
         group.basis = vector.basis;
         group.premium = vector.premium;
-        group.held_count = 0;
-        (group.held_low, group.held_high) = (0, 0);
     }
+    (group.held_count, group.held_low, group.held_high) = (run.count, run.low, run.high);
+    run.taken
 }
 
 fn known_group(state: &State, group: u16) -> Result<&Group, Refusal> {
@@ -161,25 +184,96 @@ fn known_group(state: &State, group: u16) -> Result<&Group, Refusal> {
     state.group(group).ok_or(unknown)
 }
 
-/// Writes a checked vector, or a heartbeat (no vector).
+/// Rules E-01, E-14 and E-02 to E-06: gives the hour that the vector closes.
+fn check_vector(
+    state: &State,
+    vector: &AnyVector,
+    signatures: &[NodeSignature],
+    time_ns: u64,
+    authority: Authority<'_>,
+) -> Result<Option<HourFunding>, Refusal> {
+    let head = vector.head();
+    let group = known_group(state, head.group)?;
+    let surfaces = matches!(vector, AnyVector::Two(_));
+    let version_holds = surfaces == state.risk(head.group).is_some();
+    require(version_holds, code::E14_VECTOR_VERSION, field::VERSION)?;
+    let next = group.epoch_number.checked_add(1) == Some(head.number);
+    require(next, code::E02_EPOCH_NUMBER, field::NUMBER)?;
+    let follows = head.previous == group.input_hash;
+    require(follows, code::E03_EPOCH_PREVIOUS, field::PREVIOUS)?;
+    check_time(group, head.time_ns, time_ns)?;
+    check_values(&head)?;
+    let funding = hour_funding(group, head.time_ns)?;
+    check_quorum(group, signatures, authority, |domain| domain.vector(vector))?;
+    Ok(funding)
+}
+
+impl State {
+    /// What an epoch with this vector would be refused by: E-01, E-14, E-02 to E-13. Neither who signed is tested, nor
+    /// what becomes of the rows.
+    ///
+    /// # Errors
+    /// The first rule that fails.
+    pub fn check_epoch(
+        &self,
+        vector: &AnyVector,
+        signatures: &[NodeSignature],
+        time_ns: u64,
+    ) -> Result<(), Refusal> {
+        check_vector(self, vector, signatures, time_ns, Authority::Caller)?;
+        match vector {
+            AnyVector::One(_) => Ok(()),
+            AnyVector::Two(vector) => self.check_surfaces(vector),
+        }
+    }
+
+    /// Whether a vector of this group and index would be taken up, not held.
+    #[must_use]
+    pub fn would_take(&self, group: u16, index: i64) -> bool {
+        self.group(group)
+            .is_some_and(|group| run_after(group, index).taken)
+    }
+}
+
+/// What the samples that a signed time adds fixed, written.
+fn write_samples(state: &mut State, number: u16, signed_ns: u64) -> Option<Fixed> {
+    let sampling = state.sampling(number, signed_ns)?;
+    let group = state.group_mut(number);
+    group.samples = sampling.samples;
+    if let Some(fixed) = sampling.fixed {
+        (group.fixed_expiry_ns, group.fixed_price) = (fixed.expiry_ns, fixed.price);
+    }
+    sampling.fixed
+}
+
+/// Writes a checked vector of which the rows are known (none if it is held or of version 1), or a heartbeat (no vector).
 fn write(
     state: &mut State,
     number: u16,
-    vector: Option<&Vector>,
+    vector: Option<(&Vector, [u8; 31])>,
+    rows: Option<(Arc<Rows>, [u8; 31])>,
     signed_ns: u64,
     funding: Option<HourFunding>,
 ) -> Effect {
+    let fixed = write_samples(state, number, signed_ns);
     let group = state.group_mut(number);
     turn_hour(group, signed_ns, funding.as_ref());
-    if let Some(vector) = vector {
-        take_vector(group, vector);
+    if let Some((vector, hash)) = vector {
+        take_vector(group, vector, hash);
     }
     sample(group, signed_ns);
     let held = group.held_count;
-    if vector.is_some() || funding.is_some() {
+    if let Some((rows, root)) = rows {
+        (group.rows_hash, group.row_root) = (rows.rows_hash(), root);
+        state.install_rows(number, &rows);
+    } else if vector.is_some() || funding.is_some() {
         state.refresh_quotes(number);
     }
-    Effect::Epoch { held, funding }
+    Effect::Epoch {
+        held,
+        funding,
+        fixed,
+    }
 }
 
 pub(crate) fn epoch(
@@ -187,21 +281,21 @@ pub(crate) fn epoch(
     op: &Epoch,
     time_ns: u64,
     authority: Authority<'_>,
+    prepared: Option<&PreparedRows>,
 ) -> Result<Effect, Refusal> {
-    let vector = &op.vector;
-    let group = known_group(state, vector.group)?;
-    let next = group.epoch_number.checked_add(1) == Some(vector.number);
-    require(next, code::E02_EPOCH_NUMBER, field::NUMBER)?;
-    let follows = vector.previous == group.input_hash;
-    require(follows, code::E03_EPOCH_PREVIOUS, field::PREVIOUS)?;
-    check_time(group, vector.time_ns, time_ns)?;
-    check_values(vector)?;
-    let funding = hour_funding(group, vector.time_ns)?;
-    check_quorum(group, &op.signatures, authority, |domain| {
-        domain.epoch(vector)
-    })?;
-    let signed_ns = vector.time_ns;
-    Ok(write(state, vector.group, Some(vector), signed_ns, funding))
+    let funding = check_vector(state, &op.vector, &op.signatures, time_ns, authority)?;
+    let head = op.vector.head();
+    let rows = match &op.vector {
+        AnyVector::One(_) => None,
+        AnyVector::Two(vector) => {
+            state.check_surfaces(vector)?;
+            let taken = state.would_take(vector.group, vector.index);
+            state.rows_of(vector, taken, &op.chunk_hashes, prepared)?
+        }
+    };
+    let vector = Some((&head, op.vector.hash()));
+    let signed_ns = head.time_ns;
+    Ok(write(state, head.group, vector, rows, signed_ns, funding))
 }
 
 pub(crate) fn heartbeat(
@@ -220,5 +314,5 @@ pub(crate) fn heartbeat(
     check_quorum(group, &op.signatures, authority, |domain| {
         domain.heartbeat(op)
     })?;
-    Ok(write(state, op.group, None, op.time_ns, funding))
+    Ok(write(state, op.group, None, None, op.time_ns, funding))
 }

@@ -1,6 +1,7 @@
 //! Orders, their keys, and what oracle nodes sign (formats.md sections 2 and 4).
 
 use alloc::vec::Vec;
+use merkat_pricing::SurfaceVector;
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::{ACCOUNT_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NODES_MAXIMUM};
 use merkat_values::{Address, Signature, keccak::keccak256};
@@ -213,7 +214,7 @@ impl Vector {
     /// Bytes of a vector.
     pub const BYTES: usize = 74;
 
-    /// The one version that there is.
+    /// Vectors of groups without a risk set.
     pub const VERSION: u8 = 1;
 
     /// Reads a vector.
@@ -253,6 +254,119 @@ impl Vector {
         let mut bytes = Vec::with_capacity(Self::BYTES);
         self.write(&mut bytes);
         cut(&keccak256(&[&bytes]))
+    }
+}
+
+/// A vector of either version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // Read once, on the stack.
+pub enum AnyVector {
+    /// Of a group without a risk set.
+    One(Vector),
+    /// Of a group with one.
+    Two(SurfaceVector),
+}
+
+impl From<Vector> for AnyVector {
+    fn from(vector: Vector) -> Self {
+        Self::One(vector)
+    }
+}
+
+impl From<SurfaceVector> for AnyVector {
+    fn from(vector: SurfaceVector) -> Self {
+        Self::Two(vector)
+    }
+}
+
+impl AnyVector {
+    /// Reads a vector of the version that its first byte names.
+    ///
+    /// # Errors
+    /// `Short` if too few bytes are left, the version is unknown or there are more than 16 expiries.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        let mut ahead = *reader;
+        match ahead.u8()? {
+            Vector::VERSION => Vector::read(reader).map(Self::One),
+            SurfaceVector::VERSION => SurfaceVector::read(reader).map(Self::Two),
+            _ => Err(Short),
+        }
+    }
+
+    /// Writes the vector.
+    pub fn write(&self, bytes: &mut impl Writer) {
+        match self {
+            Self::One(vector) => vector.write(bytes),
+            Self::Two(vector) => vector.write(bytes),
+        }
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        match self {
+            Self::One(_) => Vector::BYTES,
+            Self::Two(vector) => SurfaceVector::bytes_of(vector.expiries.len()),
+        }
+    }
+
+    /// The first 31 bytes of keccak over its bytes.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 31] {
+        match self {
+            Self::One(vector) => vector.hash(),
+            Self::Two(vector) => vector.hash(),
+        }
+    }
+
+    /// What both versions have.
+    #[must_use]
+    pub fn head(&self) -> Vector {
+        match self {
+            Self::One(vector) => *vector,
+            Self::Two(vector) => Vector {
+                group: vector.group,
+                number: vector.number,
+                time_ns: vector.time_ns,
+                previous: vector.previous,
+                index: vector.index,
+                basis: vector.basis,
+                premium: vector.premium,
+            },
+        }
+    }
+
+    /// The underlying.
+    #[must_use]
+    pub fn group(&self) -> u16 {
+        match self {
+            Self::One(vector) => vector.group,
+            Self::Two(vector) => vector.group,
+        }
+    }
+
+    /// From 1, without gaps.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.head().number
+    }
+
+    /// When it was taken, ns since the epoch.
+    #[must_use]
+    pub fn time_ns(&self) -> u64 {
+        self.head().time_ns
+    }
+
+    /// Index price in 1e-6 USD.
+    #[must_use]
+    pub fn index(&self) -> i64 {
+        self.head().index
+    }
+
+    /// In 1e-9 of the index.
+    #[must_use]
+    pub fn basis(&self) -> i64 {
+        self.head().basis
     }
 }
 

@@ -4,9 +4,11 @@ use crate::checks::{bounded_sum, known_account, turn_day};
 use crate::fill::Party;
 use crate::liquidation::day_allowance;
 use crate::machine::Effect;
-use crate::margin::{CASH_LIMIT, Figures};
+use crate::margin::{CASH_LIMIT, Change, Figures};
 use crate::ops::TearUp;
-use crate::state::{Account, Position, State};
+use crate::quote::Quote;
+use crate::state::{Account, Instrument, Position, State};
+use merkat_pricing::kind;
 use merkat_values::Refusal;
 use merkat_values::refusal::{code, field, require};
 use merkat_values::wide::{U256, mul_div_ceil};
@@ -14,6 +16,20 @@ use merkat_values::wide::{U256, mul_div_ceil};
 const BAD_PRICE: Refusal = Refusal::new(code::Q17_TEAR_PRICE, field::PRICE);
 
 impl State {
+    /// r of tear(A, slot) in 1e-15 USD a coin: what a coin of the listing may lose.
+    fn coin_risk(&self, quote: &Quote) -> u128 {
+        let row = self
+            .market(quote.group)
+            .and_then(|market| market.rows().rows().get(quote.row as usize));
+        match row {
+            Some(row) => u128::from(row.unit_risk.unsigned_abs()) * 1_000,
+            None => {
+                let rate = u128::from(quote.maintenance_rate.unsigned_abs());
+                rate * u128::from(quote.mark.unsigned_abs())
+            }
+        }
+    }
+
     /// tear(A, slot) in units of the quantum, or nothing if it does not fit i128.
     fn tear_units(
         &self,
@@ -24,24 +40,31 @@ impl State {
         let mut risk = U256::ZERO;
         for held in &account.positions {
             let quote = self.quote_of(held);
-            // Below 2^29 x 2^109 each, 1,024 of them: far below 2^256.
-            let rate = u128::from(quote.maintenance_rate.unsigned_abs());
-            let value = quote.notional(held.size).unsigned_abs();
-            risk = risk.checked_add(U256::product(rate, value))?;
+            if quote.kind == kind::SPOT {
+                continue;
+            }
+            // A size below 2^56, r below 2^84: 1,024 of them are far below 2^256.
+            let size = u128::from(held.size.unsigned_abs());
+            let worth = U256::product(size, self.coin_risk(quote));
+            let coin =
+                u128::from(quote.quantum.unsigned_abs()) * u128::from(quote.lot.unsigned_abs());
+            let (part, _) = worth.div_rem(U256::product(coin, 1));
+            risk = risk.checked_add(part)?;
         }
+        let risk = risk.max(U256::product(1, 1));
         let quote = self.quote_of(position);
         let shortfall = (-figures.equity).max(0).unsigned_abs();
-        let rate = u128::from(quote.maintenance_rate.unsigned_abs());
-        let weight = rate * u128::from(quote.mark_units.unsigned_abs());
-        // The position itself is in the sum, with a rate and a value of at least 1.
-        let offset = mul_div_ceil(shortfall, weight, risk)?;
+        let divisor = risk.checked_mul(u128::from(quote.quantum.unsigned_abs()))?;
+        let offset = mul_div_ceil(shortfall, self.coin_risk(quote), divisor)?;
         let offset = i128::try_from(offset).ok()?;
         let mark = i128::from(quote.mark_units);
-        if position.size > 0 {
+        let units = if position.size > 0 {
             mark.checked_add(offset)
         } else {
             mark.checked_sub(offset)
-        }
+        }?;
+        let is_option = matches!(quote.kind, kind::CALL | kind::PUT);
+        Some(if is_option { units.max(0) } else { units })
     }
 
     /// tear(A, slot): the price at which a bankrupt position is torn up, in 1e-6 USD per coin, or nothing if it does not
@@ -68,8 +91,11 @@ fn check_positions(state: &State, op: &TearUp) -> Result<(Position, Position), R
     let mine = *account.position_at(op.slot).ok_or(refused)?;
     let theirs = *other.position_at(op.other_slot).ok_or(refused)?;
     let lot = state.quote_of(&mine).lot;
+    let instrument = state.instruments.at(mine.listing);
+    let tradable = !instrument.is_spot() && instrument.state < Instrument::DELIVERED;
     let most = mine.size.abs().min(theirs.size.abs());
-    let holds = mine.listing == theirs.listing
+    let holds = tradable
+        && mine.listing == theirs.listing
         && (mine.size > 0) != (theirs.size > 0)
         && op.size > 0
         && op.size % lot == 0
@@ -102,7 +128,11 @@ pub(crate) fn tear_up(state: &mut State, op: &TearUp, time_ns: u64) -> Result<Ef
     };
     let cash = bounded_sum(account.cash, change, BAD_PRICE)?;
     bounded_sum(other.cash, -change, BAD_PRICE)?;
-    let after = before.after(&quote, change, mine.size, mine.size + step);
+    let torn = Change {
+        listing: mine.listing,
+        size: mine.size + step,
+    };
+    let after = state.figures_after(account, &before, torn, change);
     let surplus = if before.equity < 0 && after.equity > 0 {
         after.equity
     } else {
@@ -119,6 +149,7 @@ pub(crate) fn tear_up(state: &mut State, op: &TearUp, time_ns: u64) -> Result<Ef
         size_before: held.size,
         size_after: held.size + step,
         cash_change,
+        names: None,
     };
     let parties = [
         party(op.account, mine, step, change - surplus),

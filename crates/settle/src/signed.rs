@@ -14,7 +14,8 @@ impl MicroOp {
             Self::Transfer(op) => return Vec::from([(domain.transfer(op), op.signature)]),
             Self::OrderOpen(op) => return Vec::from([(domain.order(&op.order), op.signature)]),
             Self::Floor(op) => return Vec::from([(domain.floor(op), op.signature)]),
-            Self::Epoch(op) => (domain.epoch(&op.vector), &op.signatures),
+            Self::MarginMode(op) => return Vec::from([(domain.margin_mode(op), op.signature)]),
+            Self::Epoch(op) => (domain.vector(&op.vector), &op.signatures),
             Self::Heartbeat(op) => (domain.heartbeat(op), &op.signatures),
             _ => return Vec::new(),
         };

@@ -1,20 +1,26 @@
-//! The settlement part of a snapshot (formats.md section 8), read strictly.
+//! The settlement part of a snapshot (formats.md section 8, derivatives.md section 1), read strictly. Risk records:
+//! [`crate::snapshot_risk`].
 //!
 //! Besides the layout, what the machine's arithmetic rests on is tested: numbers without gaps, parameters and units
 //! within their bounds, sizes in whole lots, amounts within [`CASH_LIMIT`]. So no byte string that is read can make a
 //! later step wrap or panic.
 
-use crate::inbox::{bad_parameter, check_units, used_nodes};
+use crate::fill::DATED_INTEREST_LIMIT;
+use crate::inbox::{bad_parameter, used_nodes};
+use crate::leaves::{GROUP_WORDS, INSTRUMENT_WORDS};
+use crate::listings::{check_contract, check_units, token_fits};
 use crate::margin::{CASH_LIMIT, FUNDING_LIMIT};
 use crate::order::{BUY, NO_ADDRESS, OrderKey, SELL};
 use crate::orders::OrderLeaf;
+use crate::snapshot_risk::{put_risks, read_risks};
 use crate::state::{Account, Globals, Group, Instrument, Position, State};
 use alloc::vec::Vec;
 use core::fmt;
+use merkat_pricing::{WINDOW_SECONDS, kind};
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::{
     ACCOUNT_LIMIT, CLOCK_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NOTIONAL_LIMIT, POSITION_SLOTS,
-    PRICE_MAXIMUM, SIZE_LIMIT,
+    PRICE_MAXIMUM, SIZE_LIMIT, STATE_VERSION,
 };
 
 /// Why bytes are no settlement part of a snapshot.
@@ -44,14 +50,14 @@ impl fmt::Display for BadSnapshot {
 impl core::error::Error for BadSnapshot {}
 
 /// What is being read, for the error.
-struct Source<'a> {
-    reader: Reader<'a>,
-    what: &'static str,
-    number: usize,
+pub(crate) struct Source<'a> {
+    pub(crate) reader: Reader<'a>,
+    pub(crate) what: &'static str,
+    pub(crate) number: usize,
 }
 
 impl<'a> Source<'a> {
-    fn bad(&self, expected: &'static str) -> BadSnapshot {
+    pub(crate) fn bad(&self, expected: &'static str) -> BadSnapshot {
         BadSnapshot {
             what: self.what,
             expected,
@@ -60,7 +66,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn expect(&self, holds: bool, expected: &'static str) -> Result<(), BadSnapshot> {
+    pub(crate) fn expect(&self, holds: bool, expected: &'static str) -> Result<(), BadSnapshot> {
         if holds {
             Ok(())
         } else {
@@ -68,7 +74,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         read: impl FnOnce(&mut Reader<'a>) -> Result<T, Short>,
     ) -> Result<T, BadSnapshot> {
@@ -77,7 +83,11 @@ impl<'a> Source<'a> {
     }
 
     /// A count of records of at least so many bytes each: no memory is taken for what cannot follow.
-    fn count(&mut self, what: &'static str, least_bytes: usize) -> Result<usize, BadSnapshot> {
+    pub(crate) fn count(
+        &mut self,
+        what: &'static str,
+        least_bytes: usize,
+    ) -> Result<usize, BadSnapshot> {
         (self.what, self.number) = (what, 0);
         let count = self.read(Reader::u32)? as usize;
         let fits = count <= self.reader.left() / least_bytes;
@@ -98,7 +108,7 @@ fn put_words(bytes: &mut Vec<u8>, words: &[[u8; 32]]) {
     bytes.put(words.as_flattened());
 }
 
-fn put_count(bytes: &mut Vec<u8>, count: usize) {
+pub(crate) fn put_count(bytes: &mut Vec<u8>, count: usize) {
     bytes.put_u32(u32::try_from(count).expect("invariant: fewer than 2^32 records"));
 }
 
@@ -135,6 +145,7 @@ impl State {
             bytes.put(&key.to_bytes());
             put_words(&mut bytes, &leaf.words());
         }
+        put_risks(self, &mut bytes);
         let length = u32::try_from(bytes.len() - 4).expect("invariant: a snapshot is below 4 GiB");
         bytes[..4].copy_from_slice(&length.to_be_bytes());
         bytes
@@ -165,6 +176,7 @@ impl State {
         read_instruments(&mut source, &mut state)?;
         read_accounts(&mut source, &mut state)?;
         read_orders(&mut source, &mut state)?;
+        read_risks(&mut source, &mut state)?;
         source.expect(source.reader.is_done(), "the end of the part")?;
         Ok((state, 4 + length))
     }
@@ -188,7 +200,7 @@ impl State {
 }
 
 fn check_globals(source: &Source<'_>, globals: &Globals) -> Result<(), BadSnapshot> {
-    source.expect(globals.version == 1, "version 1")?;
+    source.expect(globals.version == STATE_VERSION, "version 2")?;
     let clocks_hold = globals.time_ns < CLOCK_LIMIT && globals.log_number < CLOCK_LIMIT;
     source.expect(clocks_hold, "time and log number below 2^63")?;
     let numbers_hold =
@@ -213,7 +225,7 @@ fn check_globals(source: &Source<'_>, globals: &Globals) -> Result<(), BadSnapsh
 }
 
 fn read_groups(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnapshot> {
-    let count = source.count("group", 2 + 24 * 32)?;
+    let count = source.count("group", 2 + GROUP_WORDS * 32)?;
     let expected = usize::from(state.globals.next_group);
     source.expect(count == expected, "as many as next_group says")?;
     for number in 0..state.globals.next_group {
@@ -222,8 +234,7 @@ fn read_groups(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnap
         source.expect(read == number, "numbers from 0 without gaps")?;
         let group = source.read(Group::read)?;
         check_group(source, &group, &state.globals)?;
-        state.groups.push(group);
-        state.group_listings.push(Vec::new());
+        state.add_group(group);
         state.group_mut(number);
     }
     Ok(())
@@ -254,11 +265,22 @@ fn check_group(source: &Source<'_>, group: &Group, globals: &Globals) -> Result<
     let fund_holds = [group.fund, group.fund_day_open, group.fund_day_used]
         .iter()
         .all(|amount| *amount >= 0 && within(*amount));
-    source.expect(fund_holds, "a fund of 0 to 2^124 and its day")
+    source.expect(fund_holds, "a fund of 0 to 2^124 and its day")?;
+    let samples = &group.samples;
+    let most = i128::from(samples.count) * i128::from(PRICE_MAXIMUM);
+    let samples_hold = samples.count <= WINDOW_SECONDS as u32
+        && (i128::from(samples.count)..=most).contains(&samples.sum)
+        && price.contains(&group.fixed_price)
+        && group.fixed_expiry_ns <= globals.time_ns;
+    source.expect(samples_hold, "samples of half an hour and a fixed price")?;
+    let none = [0; 31];
+    let rows_hold = group.rows_hash != none || group.row_root == none;
+    let hashes_hold = rows_hold && (group.has_risk_set() || group.rows_hash == none);
+    source.expect(hashes_hold, "rows only with a risk set")
 }
 
 fn read_instruments(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnapshot> {
-    let count = source.count("instrument", 4 + 3 * 32)?;
+    let count = source.count("instrument", 4 + INSTRUMENT_WORDS * 32)?;
     let mut last = 0;
     for number in 0..count {
         source.number = number;
@@ -267,19 +289,72 @@ fn read_instruments(source: &mut Source<'_>, state: &mut State) -> Result<(), Ba
         source.expect(follows, "ascending numbers below next_listing")?;
         last = listing;
         let instrument = source.read(Instrument::read)?;
-        let kind_holds = instrument.kind == 1 && (1..=2).contains(&instrument.state);
-        source.expect(kind_holds, "a perpetual in state 1 or 2")?;
-        let group_holds = instrument.group < state.globals.next_group;
-        source.expect(group_holds, "a group that exists")?;
+        let group = state.group(instrument.group);
+        let group = group.ok_or_else(|| source.bad("a group that exists"))?;
+        let decimals = state.listings_of(instrument.group).first();
+        let decimals = decimals.map(|first| state.instruments.at(*first).size_decimals);
+        let fits = decimals.is_none_or(|first| first == instrument.size_decimals);
+        let group_holds = if group.has_risk_set() {
+            fits
+        } else {
+            instrument.kind == kind::PERPETUAL
+        };
+        source.expect(
+            group_holds,
+            "one size_decimals in a group with a risk set, else perpetuals",
+        )?;
         let units = check_units(instrument.size_decimals, instrument.lot, instrument.tick);
         source.expect(units.is_ok(), "size_decimals, lot and tick as I-12 to I-14")?;
         let fees_hold = (0..=10_000_000).contains(&instrument.taker_fee)
             && (-instrument.taker_fee..=10_000_000).contains(&instrument.maker_fee);
         source.expect(fees_hold, "fees as I-15")?;
-        source.expect(instrument.open_interest >= 0, "an open interest from 0")?;
+        check_terms(source, state, &instrument)?;
         state.add_instrument(listing, instrument);
     }
     Ok(())
+}
+
+/// Kind, state and what a contract is (I-23 to I-27), with units that hold.
+fn check_terms(
+    source: &Source<'_>,
+    state: &State,
+    instrument: &Instrument,
+) -> Result<(), BadSnapshot> {
+    let dated = instrument.is_dated();
+    let states = if dated {
+        Instrument::OPEN..=Instrument::CLOSED
+    } else {
+        Instrument::OPEN..=2
+    };
+    let kind_holds = (kind::PERPETUAL..=kind::SPOT).contains(&instrument.kind)
+        && states.contains(&instrument.state);
+    source.expect(kind_holds, "kind 1 to 5, and a state that it may have")?;
+    let plain = instrument.kind != kind::PERPETUAL
+        || (instrument.coarse_tick, instrument.coarse_from) == (instrument.tick, 0)
+            && instrument.delivery_fee == 0;
+    let contract_holds = plain && check_contract(instrument, None).is_ok();
+    source.expect(contract_holds, "terms as I-23 to I-26")?;
+    let free = !instrument.is_spot() || state.spot_listing(instrument.token).is_none();
+    let token_holds = token_fits(instrument) && free;
+    source.expect(token_holds, "a token as I-27")?;
+    let settled = instrument.state >= Instrument::DELIVERED;
+    let price = instrument.delivery_price;
+    let price_holds = if settled {
+        (1..=PRICE_MAXIMUM).contains(&price)
+    } else {
+        price == 0
+    };
+    source.expect(price_holds, "a delivery price exactly when delivered")?;
+    let most = if dated && !settled {
+        DATED_INTEREST_LIMIT - 1
+    } else {
+        i64::MAX
+    };
+    let interest_holds = (0..=most).contains(&instrument.open_interest);
+    source.expect(
+        interest_holds,
+        "an open interest from 0, below 2^62 before delivery",
+    )
 }
 
 fn read_accounts(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnapshot> {
@@ -312,8 +387,8 @@ fn check_account(
     account: &Account,
     globals: &Globals,
 ) -> Result<(), BadSnapshot> {
-    let owner_holds = account.owner != NO_ADDRESS && account.margin_mode == 0;
-    source.expect(owner_holds, "an owner, and margin mode 0")?;
+    let owner_holds = account.owner != NO_ADDRESS && account.margin_mode <= Account::PORTFOLIO;
+    source.expect(owner_holds, "an owner, and margin mode 0 or 1")?;
     let stage_holds = match account.stage {
         0 => account.stage_group == 0,
         1 | Account::BANKRUPT => account.stage_group < globals.next_group,
@@ -343,6 +418,11 @@ fn check_position(
     source.expect(once, "one position a listing")?;
     let unknown = || source.bad("a listing that exists");
     let instrument = state.instrument(position.listing).ok_or_else(unknown)?;
+    let side_holds = instrument.is_live() && (!instrument.is_spot() || position.size > 0);
+    source.expect(
+        side_holds,
+        "a listing that is not closed, and no short spot",
+    )?;
     let size_holds = position.size != 0
         && position.size.unsigned_abs() < SIZE_LIMIT.unsigned_abs()
         && position.size % instrument.lot == 0;

@@ -1,7 +1,7 @@
 //! What wallets and oracle nodes sign: EIP-712 digests (formats.md section 3).
 
-use crate::ops::{Floor, Heartbeat, Transfer, Withdraw};
-use crate::order::{Order, Vector};
+use crate::ops::{Floor, Heartbeat, MarginMode, Transfer, Withdraw};
+use crate::order::{AnyVector, Order, Vector};
 use merkat_values::Address;
 use merkat_values::keccak::keccak256;
 
@@ -25,6 +25,8 @@ const WITHDRAW_TYPE: &str = "Withdraw(uint32 account,uint8 token,uint128 amount,
 const TRANSFER_TYPE: &str = "Transfer(uint32 account,uint32 toAccount,uint128 amount,uint64 nonce)";
 const EPOCH_TYPE: &str = "Epoch(uint16 group,uint64 number,uint64 time,bytes31 previous,\
 int64 index,int64 basis,int64 premium)";
+const SURFACE_TYPE: &str = "Surface(bytes vector)";
+const MARGIN_MODE_TYPE: &str = "MarginMode(uint32 account,uint8 mode,uint64 nonce)";
 const HEARTBEAT_TYPE: &str = "Heartbeat(uint16 group,uint64 number,uint64 time,bytes31 vector)";
 const RECEIPT_TYPE: &str = "Receipt(bytes32 venueSalt,uint64 logNumber,bytes32 commandHash,\
 bytes32 journalHash)";
@@ -144,7 +146,29 @@ impl Domain {
         self.digest(TRANSFER_TYPE, words)
     }
 
-    /// What an oracle node signs for a vector.
+    /// What the owner signs to choose a margin mode.
+    #[must_use]
+    pub fn margin_mode(&self, op: &MarginMode) -> Word {
+        let words = [unsigned(op.account), unsigned(op.mode), unsigned(op.nonce)];
+        self.digest(MARGIN_MODE_TYPE, words)
+    }
+
+    /// What an oracle node signs for a vector of either version.
+    #[must_use]
+    pub fn vector(&self, vector: &AnyVector) -> Word {
+        match vector {
+            AnyVector::One(vector) => self.epoch(vector),
+            AnyVector::Two(vector) => self.surface(&vector.bytes()),
+        }
+    }
+
+    /// What an oracle node signs for a vector of version 2, given all its bytes.
+    #[must_use]
+    pub fn surface(&self, vector: &[u8]) -> Word {
+        self.digest(SURFACE_TYPE, [keccak256(&[vector])])
+    }
+
+    /// What an oracle node signs for a vector of version 1.
     #[must_use]
     pub fn epoch(&self, vector: &Vector) -> Word {
         let words = [

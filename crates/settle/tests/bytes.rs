@@ -4,6 +4,7 @@
 mod common;
 
 use common::{SECOND, USD, World, domain, recover};
+use merkat_pricing::{Surface, SurfaceVector};
 use merkat_settle::ops::TimedOp;
 use merkat_settle::state::State;
 use merkat_settle::{MicroOp, OrderKey, apply_input};
@@ -26,8 +27,18 @@ fn busy() -> World {
     world
 }
 
+fn surface_vector() -> SurfaceVector {
+    SurfaceVector {
+        index: 100 * USD,
+        expiries: vec![Surface::default(); 2],
+        ..SurfaceVector::default()
+    }
+}
+
 fn every_op() -> Vec<MicroOp> {
-    use merkat_settle::ops::{Bankrupt, Liquidate, Stage, TearUp, Transfer, Withdraw};
+    use merkat_settle::ops::{
+        Bankrupt, Epoch, Fill, Liquidate, MarginMode, Stage, TearUp, Transfer, Withdraw,
+    };
     let mut world = busy();
     let order = world.order(3, 0, 91 * USD, COIN);
     let key = order.key().expect("a key");
@@ -68,6 +79,7 @@ fn every_op() -> Vec<MicroOp> {
             price: 1,
             size: 1,
             margin_rules: 0,
+            names: None,
         }),
         MicroOp::Bankrupt(Bankrupt {
             account: 1,
@@ -83,6 +95,37 @@ fn every_op() -> Vec<MicroOp> {
         }),
         MicroOp::WriteOff(1),
         MicroOp::DropHour(1),
+        MicroOp::MarginMode(MarginMode {
+            account: 3,
+            mode: 1,
+            nonce: 1,
+            signature,
+        }),
+        MicroOp::Deliver(1),
+        MicroOp::Expire {
+            account: 3,
+            slot: 0,
+        },
+        MicroOp::Hedge(Liquidate {
+            account: 1,
+            slot: 0,
+            maker: key,
+            maker_slot: 0,
+            price: 1,
+            size: 1,
+            margin_rules: 0,
+            names: Some([1; 8]),
+        }),
+        MicroOp::Fill(Fill {
+            margin_rules: 0xf3,
+            names: [Some([1; 8]), Some([2; 8])],
+            ..world.fill_op(key, key, 1, 1)
+        }),
+        MicroOp::Epoch(Epoch {
+            vector: surface_vector().into(),
+            signatures: common::signatures(),
+            chunk_hashes: vec![[3; 31]; 2],
+        }),
     ]
 }
 
@@ -181,7 +224,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn random_bytes_never_panic(kind in 0_u8..17, op in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_never_panic(kind in 0_u8..22, op in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut world = busy();
         let bytes = [vec![kind], op].concat();
         let _ = apply_input(&mut world.state, &domain(), &bytes, &recover);
@@ -190,7 +233,7 @@ proptest! {
     /// An op of the right shape with a few bytes turned: it passes more checks than noise does.
     #[test]
     fn turned_bytes_never_panic_and_leave_a_state_that_can_be_read(
-        turns in prop::collection::vec((0..15_usize, any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        turns in prop::collection::vec((0..21_usize, any::<prop::sample::Index>(), any::<u8>()), 1..12),
     ) {
         let mut world = busy();
         let ops = every_op();

@@ -67,6 +67,7 @@ fn step(world: &mut World, keys: &mut Vec<OrderKey>, kind: u8, a: u8, b: u8, amo
                 price,
                 size,
                 margin_rules: 1,
+                names: None,
             })
         }
         6 => MicroOp::Bankrupt(Bankrupt { account, group: 0 }),

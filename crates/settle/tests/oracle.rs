@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{HOUR, SECOND, USD, World, sign, signatures};
-use merkat_settle::ops::{Epoch, Heartbeat};
+use common::{HOUR, SECOND, USD, World, sign, signatures, signed};
+use merkat_settle::ops::Heartbeat;
 use merkat_settle::{Effect, MicroOp, Vector};
 use merkat_values::refusal::{code, field};
 
@@ -123,16 +123,10 @@ fn e06_quorum() {
     let reversed = vec![good[1], good[0]];
     let twice = vec![good[0], good[0]];
     for signatures in [vec![good[0]], unused, forged, reversed, twice] {
-        let op = MicroOp::Epoch(Epoch { vector, signatures });
+        let op = MicroOp::Epoch(signed(vector, signatures));
         world.refused(op, code::E06_EPOCH_QUORUM, field::SIGNATURES);
     }
-    world.clone().ok(
-        0,
-        MicroOp::Epoch(Epoch {
-            vector,
-            signatures: good,
-        }),
-    );
+    world.clone().ok(0, MicroOp::Epoch(signed(vector, good)));
 }
 
 #[test]

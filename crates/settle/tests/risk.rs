@@ -64,10 +64,7 @@ fn portfolio_margin_is_that_of_the_tables() {
             book.risk(true).0,
             "R of IM, seed {seed}"
         );
-        assert_eq!(
-            found.initial_alone,
-            portfolio.margin(&market, fund).initial
-        );
+        assert_eq!(found.initial_alone, portfolio.margin(&market, fund).initial);
         let cold = portfolio_margin(&market, fund, &held);
         assert_eq!(
             cold,

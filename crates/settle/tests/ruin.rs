@@ -105,6 +105,7 @@ fn q05_to_q12_liquidate() {
         price: 91 * USD,
         size: 200 * COIN,
         margin_rules: 0,
+        names: None,
     };
     let bad = |op: Liquidate, code, field| world.refused(MicroOp::Liquidate(op), code, field);
     bad(
@@ -217,6 +218,7 @@ fn q11_equity_may_not_suffer() {
         price: 90 * USD,
         size: 900 * COIN,
         margin_rules: 0,
+        names: None,
     };
     world.refused(
         MicroOp::Liquidate(op),
@@ -401,7 +403,7 @@ fn q18_a_debt_without_positions_is_written_off() {
     // No step leads here: the last account's cash is turned into a debt of 700 USD in a snapshot.
     let debt = i128::from(700 * USD);
     let mut bytes = world.state.encode();
-    let orders = world.state.orders().len() * (12 + 96) + 4;
+    let orders = world.state.orders().len() * (12 + 96) + 4 + 4; // and no risk records
     let cash = bytes.len() - orders - 4 - 5 * 32 + 16;
     bytes[cash..cash + 16].copy_from_slice(&(-debt).to_be_bytes());
     world.state = State::decode_alone(&bytes).expect("a snapshot with a debt");

@@ -1,5 +1,8 @@
 //! The numbers that the rule book fixes (rules.md; formats.md sections 1, 2 and 7).
 
+/// The version of the state that is written and read (globals word 0).
+pub const STATE_VERSION: u16 = 2;
+
 /// Parts of a whole: rates, shares and caps are in 1e-9.
 pub const RATE_ONE: i64 = 1_000_000_000;
 

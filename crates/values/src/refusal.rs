@@ -22,7 +22,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = b"SIWPFEQCOXM"
+        let letter = b"SIWPFEQCOXMAD"
             .get(usize::from(self.code / 100).wrapping_sub(1))
             .map_or('?', |letter| char::from(*letter));
         write!(
@@ -51,7 +51,7 @@ pub const fn require(holds: bool, code: u16, field: u8) -> Result<(), Refusal> {
     }
 }
 
-/// Codes of the rules, named as in rules.md.
+/// Codes of the rules, named as in rules.md and derivatives.md.
 #[allow(missing_docs)] // Each is documented by the rule of its number.
 pub mod code {
     pub const S01_MALFORMED: u16 = 101;
@@ -80,12 +80,29 @@ pub mod code {
     pub const I19_BAD_LIMITS: u16 = 219;
     pub const I20_NO_SUCH_ACCOUNT: u16 = 220;
     pub const I21_FORCED_OWNER: u16 = 221;
+    pub const I22_NO_RISK_SET: u16 = 222;
+    pub const I23_BAD_STRIKE: u16 = 223;
+    pub const I24_BAD_EXPIRY: u16 = 224;
+    pub const I25_BAD_COARSE: u16 = 225;
+    pub const I26_BAD_DELIVERY_FEE: u16 = 226;
+    pub const I27_BAD_TOKEN: u16 = 227;
+    pub const I28_DUPLICATE_LISTING: u16 = 228;
+    pub const I29_MIXED_DECIMALS: u16 = 229;
+    pub const I30_BAD_SCALAR: u16 = 230;
+    pub const I31_BAD_SCENARIO: u16 = 231;
+    pub const I32_NO_DELIVERY: u16 = 232;
+    pub const I33_BAD_DELIVERY_PRICE: u16 = 233;
+    pub const I34_SETTLED_LISTING: u16 = 234;
     pub const W01_WITHDRAW_TOKEN: u16 = 301;
     pub const W02_WITHDRAW_AMOUNT: u16 = 302;
     pub const W03_TRANSFER_TARGET: u16 = 303;
     pub const W04_WITHDRAW_STAGE: u16 = 304;
     pub const W05_WITHDRAW_STALE: u16 = 305;
     pub const W06_WITHDRAW_MARGIN: u16 = 306;
+    pub const W07_MODE_VALUE: u16 = 307;
+    pub const W08_MODE_STAGE: u16 = 308;
+    pub const W09_MODE_STALE: u16 = 309;
+    pub const W10_MODE_MARGIN: u16 = 310;
     pub const P01_OPEN_LISTING: u16 = 401;
     pub const P02_OPEN_SIDE: u16 = 402;
     pub const P03_OPEN_PRICE: u16 = 403;
@@ -113,12 +130,24 @@ pub mod code {
     pub const F13_FILL_BOUND: u16 = 513;
     pub const F14_FILL_RESTRICTED: u16 = 514;
     pub const F15_FILL_MARGIN: u16 = 515;
+    pub const F16_FILL_LISTING: u16 = 516;
+    pub const F17_FILL_SPOT: u16 = 517;
+    pub const F18_FILL_NAMES: u16 = 518;
     pub const E01_EPOCH_GROUP: u16 = 601;
     pub const E02_EPOCH_NUMBER: u16 = 602;
     pub const E03_EPOCH_PREVIOUS: u16 = 603;
     pub const E04_EPOCH_TIME: u16 = 604;
     pub const E05_EPOCH_VALUE: u16 = 605;
     pub const E06_EPOCH_QUORUM: u16 = 606;
+    pub const E07_SURFACE_VALUE: u16 = 607;
+    pub const E08_SURFACE_SHAPE: u16 = 608;
+    pub const E09_SURFACE_BUTTERFLY: u16 = 609;
+    pub const E10_SURFACE_CALENDAR: u16 = 610;
+    pub const E11_SURFACE_MISSING: u16 = 611;
+    pub const E12_SURFACE_JUMP: u16 = 612;
+    pub const E13_SURFACE_DOMAIN: u16 = 613;
+    pub const E14_VECTOR_VERSION: u16 = 614;
+    pub const E15_CHUNK_HASHES: u16 = 615;
     pub const Q01_STAGE_VALUE: u16 = 701;
     pub const Q02_STAGE_FRESH: u16 = 702;
     pub const Q03_STAGE_ENTER: u16 = 703;
@@ -137,6 +166,8 @@ pub mod code {
     pub const Q16_TEAR_POSITION: u16 = 716;
     pub const Q17_TEAR_PRICE: u16 = 717;
     pub const Q18_WRITE_OFF_STATE: u16 = 718;
+    pub const Q19_HEDGE_LISTING: u16 = 719;
+    pub const Q20_HEDGE_SIZE: u16 = 720;
     pub const C01_MALFORMED_COMMAND: u16 = 801;
     pub const C02_NO_ACCOUNT: u16 = 802;
     pub const C03_WRONG_SIGNATURE: u16 = 803;
@@ -165,6 +196,8 @@ pub mod code {
     pub const O20_ORACLE_STALE: u16 = 920;
     pub const O21_WOULD_TRADE: u16 = 921;
     pub const O22_INSUFFICIENT_MARGIN: u16 = 922;
+    pub const O23_NO_ROW: u16 = 923;
+    pub const O24_SPOT_SHORT: u16 = 924;
     pub const X01_ORDER_NOT_OPEN: u16 = 1001;
     pub const X02_CHANGED_TERMS: u16 = 1002;
     pub const X03_VERSION_NOT_LARGER: u16 = 1003;
@@ -180,6 +213,11 @@ pub mod code {
     pub const M06_MAKER_MARGIN: u16 = 1106;
     pub const M07_TAKER_MARGIN: u16 = 1107;
     pub const M08_MAKER_FEE_CAP: u16 = 1108;
+    pub const A01_NO_PENDING: u16 = 1201;
+    pub const A02_WRONG_ROWS: u16 = 1202;
+    pub const D01_DELIVER_LISTING: u16 = 1301;
+    pub const D02_DELIVER_PRICE: u16 = 1302;
+    pub const D03_EXPIRE_POSITION: u16 = 1303;
 }
 
 /// Numbers of the fields that a refusal can name, as in formats.md section 5.
@@ -232,6 +270,21 @@ pub mod field {
     pub const NEW_ACCOUNT_MINIMUM: u8 = 44;
     pub const HOUR: u8 = 45;
     pub const STAGE: u8 = 46;
+    pub const STRIKE: u8 = 47;
+    pub const SURFACE: u8 = 48;
+    pub const ROWS: u8 = 49;
+    pub const CONFIDENCE: u8 = 50;
+    pub const PEG: u8 = 51;
+    pub const VOL: u8 = 52;
+    pub const VOL_MEAN: u8 = 53;
+    pub const FORWARD: u8 = 54;
+    pub const SCENARIOS: u8 = 55;
+    pub const COARSE_TICK: u8 = 56;
+    pub const COARSE_FROM: u8 = 57;
+    pub const DELIVERY_FEE: u8 = 58;
+    pub const MODE: u8 = 59;
     /// Group parameter n is field 64 + n.
     pub const PARAMETER: u8 = 64;
+    /// Scalar n of a risk set is field 96 + n.
+    pub const SCALAR: u8 = 96;
 }

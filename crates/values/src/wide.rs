@@ -45,6 +45,15 @@ impl U256 {
         Some(Self { high, low })
     }
 
+    /// The product with another integer, or nothing if it is not below 2^256.
+    #[must_use]
+    pub fn checked_mul(self, factor: u128) -> Option<Self> {
+        let low = Self::product(self.low, factor);
+        let high = self.high.checked_mul(factor)?;
+        let high = low.high.checked_add(high)?;
+        Some(Self { high, low: low.low })
+    }
+
     /// The value, or nothing if it is not below 2^128.
     #[must_use]
     pub fn to_u128(self) -> Option<u128> {

@@ -223,10 +223,7 @@ impl World {
     }
 
     pub fn epoch(&self, vector: Vector) -> Epoch {
-        Epoch {
-            vector,
-            signatures: signatures(),
-        }
+        signed(vector, signatures())
     }
 
     pub fn heartbeat(&self, time_ns: u64) -> Heartbeat {
@@ -279,6 +276,7 @@ impl World {
             price,
             size,
             margin_rules: 0,
+            names: [None; 2],
         }
     }
 
@@ -318,6 +316,14 @@ impl World {
         assert_eq!(net, 0, "positions of a listing sum to 0");
         let instrument = self.state.instrument(1).expect("listing 1");
         assert_eq!(i128::from(instrument.open_interest), long, "open interest");
+    }
+}
+
+pub fn signed(vector: Vector, signatures: Vec<NodeSignature>) -> Epoch {
+    Epoch {
+        vector: vector.into(),
+        signatures,
+        chunk_hashes: Vec::new(),
     }
 }
 
