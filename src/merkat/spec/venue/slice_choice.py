@@ -37,13 +37,17 @@ class Choice:
 
 
 def choose_slice(venue: VenueState, group: int, number: int) -> Choice | None:
-    """What the account offers of the group now, None when there is nothing."""
+    """What the account offers of the group now, None when there is nothing.
+
+    Collateral pays a loan first; when nobody wants it, it takes turns with the other positions.
+    """
     slots = _slots_in(venue, group, number)
     other = _position_or_hedge(venue, group, number, slots)
     collateral = [listing for listing in slots if venue.instrument(listing).is_spot]
     if collateral and margin.figures(venue.settlement, number).loan > 0:
         failed = venue.accounts[number].empty_slices >= EMPTY_SLICES_FAILED
-        if other is None or not failed:
+        its_turn = venue.settlement.groups[group].epoch_number % 2 == 0
+        if other is None or not failed or its_turn:
             return _part_of(venue, number, min(collateral), slots)
     return other
 

@@ -132,7 +132,10 @@ def _slot(venue: VenueState, number: int, choice: Choice, trade: Trade) -> int |
 def _improves_maintenance(
     venue: VenueState, number: int, side: int, trade: Trade, before: Figures
 ) -> bool:
-    """Q-11: afterwards equity is not negative, and not less above maintenance than before."""
+    """Q-11: afterwards equity is not negative, and not less above maintenance than before.
+
+    Collateral is sold although equity is negative.
+    """
     state, listing, size, price = venue.settlement, trade.listing, trade.size, trade.price
     fees = margin.fee(state, listing, venue.instrument(listing).taker_fee, size, price)
     fees += margin.liquidation_fee(state, listing, size, price)
@@ -140,7 +143,8 @@ def _improves_maintenance(
     cash = margin.trade_cash(state, listing, change, price, fees)
     after = margin.figures_after(state, number, listing, change, cash)
     gained = (after.equity - after.maintenance) - (before.equity - before.maintenance)
-    return after.equity >= 0 and gained >= 0
+    lasts = after.equity >= 0 or venue.instrument(listing).is_spot
+    return lasts and gained >= 0
 
 
 def _emit_trade(

@@ -1,4 +1,4 @@
-"""One book from its listing to its delivery: trades, surfaces, a liquidation to stage 3, payment."""
+"""One book from its listing to its delivery: surfaces, trades, a liquidation, stage 3, payment."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_from_the_listing_to_the_delivery() -> None:
     assert fees > 0
     assert story.cash() == deposited - fees_before - fees
     assert {market.venue.instrument(each).state for each in expiring} == {LISTING_CLOSED}
-    assert list(market.leaf(holder).positions.values())[0].listing == story.spot
+    assert next(iter(market.leaf(holder).positions.values())).listing == story.spot
 
     # What lives on has rows; the closed listings have none.
     reply = story.walk(120)

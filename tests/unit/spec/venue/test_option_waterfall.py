@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from merkat.spec import messages
 from merkat.spec.explain import explain
 from merkat.spec.settle import limits, margin
@@ -191,7 +193,7 @@ def test_collateral_is_sold_first_as_long_as_there_is_a_loan() -> None:
     check_invariants(market.venue)
 
 
-def test_an_account_with_collateral_does_not_go_bankrupt_before_it_is_sold() -> None:
+def test_an_account_goes_bankrupt_only_when_its_collateral_is_sold() -> None:
     market = OptionMarket()
     alice, rich, spot = borrower(market)
     reply = walk(market, 91, 83.5)
@@ -201,17 +203,30 @@ def test_an_account_with_collateral_does_not_go_bankrupt_before_it_is_sold() -> 
     for _ in range(70):
         reply = walk(market, 83.5)
     assert reply.of(Bankrupt) == [], "the time is up, the collateral is not sold"
-    del rich, spot
+    market.rest(rich, BUY, usd(83.5), coins(20), listing=spot)
+    sold = False
+    for _ in range(3):
+        reply = walk(market, 83.5)
+        assert sold or reply.of(Bankrupt) == []
+        sold = sold or bool(reply.of(Liquidation))
+    assert market.leaf(alice).size_of(spot) == 0
+    assert market.leaf(alice).stage == BANKRUPT
+    assert market.leaf(alice).cash == 0
 
 
-def test_after_three_empty_slices_the_positions_have_their_turn() -> None:
+def test_after_three_empty_slices_collateral_and_positions_take_turns() -> None:
     market = OptionMarket()
     _, rich, spot = borrower(market)
     walk(market, 91)
-    parts = [walk(market, 88).of(Slice)[0] for _ in range(4)]
-    assert [part.listing for part in parts] == [spot, spot, spot, PERP]
+    parts = [walk(market, 88).of(Slice)[0] for _ in range(7)]
+    assert [part.listing for part in parts[:3]] == [spot] * 3
+    assert sorted(part.listing for part in parts[3:5]) == sorted(
+        part.listing for part in parts[5:7]
+    )
+    assert {part.listing for part in parts[3:5]} == {spot, PERP}, "by the number of the epoch"
     market.rest(rich, BUY, usd(88), coins(5))
-    assert walk(market, 88).of(Slice)[0].filled == coins(5)
+    filled = [walk(market, 88).of(Slice)[0] for _ in range(2)]
+    assert next(part.filled for part in filled if part.listing == PERP) == coins(5)
     assert walk(market, 88).of(Slice)[0].listing == spot, "filled: collateral comes first again"
 
 
@@ -291,7 +306,7 @@ def test_explain_tells_each_step_with_the_worst_scenario_in_words() -> None:
     assert told["steps"][-1]["worst"][1] == "none"
 
 
-def explained(market: OptionMarket) -> dict[str, list[dict[str, object]]]:
+def explained(market: OptionMarket) -> dict[str, list[dict[str, Any]]]:
     """Explain the activation of the pending vector, then do it."""
     number = market.venue.pending_vectors[0].vector.number
     activation = messages.Activate(0, number, market.pending_root())
@@ -300,4 +315,3 @@ def explained(market: OptionMarket) -> dict[str, list[dict[str, object]]]:
     assert ("liquidation, step by step:" in told.text()) == bool(told.steps)
     market.apply(activation)
     return told.to_dict()
-

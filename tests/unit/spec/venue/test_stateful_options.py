@@ -20,7 +20,7 @@ from tests.support.option_builder import CALL, FUTURE, PUT, SPOT, OptionMarket, 
 from tests.support.venue_builder import CONFIG, SECOND_NS, TICK, Trader, coins, usd
 
 NAMES = ("alice", "bob", "carol", "dave", "alice")
-CASH = (usd(40), usd(150), usd(400), usd(5_000), usd(20))
+CASH = (usd(40), usd(150), usd(400), usd(50_000), usd(20))
 EXPIRY = expiry_in(1)
 LISTINGS = 8
 
@@ -55,7 +55,7 @@ class OptionMachine(RuleBasedStateMachine):
         ):
             market.dated(kind, usd(strike), expiry=expiry)
         market.dated(SPOT, lot=10)
-        market.limits(open_orders_account=8, open_orders_listing=5)
+        market.limits(open_orders_account=60, open_orders_listing=12)
         self.index, self.vol = usd(100), 600_000_000
         market.surface(self.index)
         self.traders = [market.account(name, cash) for name, cash in zip(NAMES, CASH, strict=True)]
@@ -80,6 +80,25 @@ class OptionMachine(RuleBasedStateMachine):
         self.market.send_place(order, trader)
         self.orders.append((trader, order))
 
+    @rule(who=accounts, other=accounts, listing=listings, size=sizes, above=st.integers(-2, 2))
+    def trade(self, who: int, other: int, listing: int, size: int, above: int) -> None:
+        """Have two accounts trade near the mark, if the rules let them."""
+        maker, taker = self.traders[other], self.traders[who]
+        mark = margin.mark(self.market.venue.settlement, listing)
+        price = max(TICK, (mark // TICK + above) * TICK)
+        order = self.market.make_order(maker, 1, price, size * coins(0.5), 0, listing)
+        self.market.send_place(order, maker)
+        self.market.place(taker, 0, price, size * coins(0.5), 1, listing=listing)
+        self.orders.append((maker, order))
+
+    @rule(times=st.integers(1, 6), move=moves)
+    def crash(self, times: int, move: int) -> None:
+        """Several vectors in a row, all in one direction, with makers on both sides."""
+        for _ in range(times):
+            self.surface(move, abs(move) // 4, 1)
+            for listing in range(1, LISTINGS + 1):
+                self.place(3, move > 0, 1 if move > 0 else -1, 20, 0, listing)
+
     @rule(pick=picks, cancels=st.booleans(), size=sizes)
     def touch_order(self, pick: int, cancels: bool, size: int) -> None:
         if self.orders:
@@ -89,7 +108,7 @@ class OptionMachine(RuleBasedStateMachine):
             else:
                 self.market.amend(trader, order, size=size * coins(0.1))
 
-    @rule(move=moves, vol=st.integers(-40, 40), seconds=st.sampled_from([1, 2, 40]))
+    @rule(move=moves, vol=st.integers(-40, 40), seconds=st.sampled_from([1, 1, 2, 40]))
     def surface(self, move: int, vol: int, seconds: int) -> None:
         self.index = min(usd(300), max(usd(30), self.index * (1_000 + move) // 1_000))
         self.vol = min(2_000_000_000, max(200_000_000, self.vol + vol * 1_000_000))
@@ -106,7 +125,7 @@ class OptionMachine(RuleBasedStateMachine):
     def heartbeat(self, seconds: int) -> None:
         self.market.heartbeat(wait_ns=seconds * SECOND_NS)
 
-    @rule(seconds=st.sampled_from([0, 1, 3, 40]))
+    @rule(seconds=st.sampled_from([0, 0, 1, 3]))
     def tick(self, seconds: int) -> None:
         self.market.tick(wait_ns=seconds * SECOND_NS)
 
