@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from merkat.spec.vectors.amending import amending_cases
+from merkat.spec.vectors.collateral import collateral_cases
 from merkat.spec.vectors.commands import command_cases
 from merkat.spec.vectors.corpus import Corpus
+from merkat.spec.vectors.delivery import delivery_cases
+from merkat.spec.vectors.derivative_steps import derivative_step_cases
+from merkat.spec.vectors.desk import make_desks
 from merkat.spec.vectors.edges import edge_cases
 from merkat.spec.vectors.fills import fill_cases
 from merkat.spec.vectors.forced import forced_cases
@@ -14,9 +18,13 @@ from merkat.spec.vectors.ladders import ladder_cases
 from merkat.spec.vectors.liquidation import liquidation_cases
 from merkat.spec.vectors.matching import matching_cases
 from merkat.spec.vectors.money import money_cases
+from merkat.spec.vectors.option_books import option_book_cases
+from merkat.spec.vectors.options import option_cases
 from merkat.spec.vectors.oracle import oracle_cases
 from merkat.spec.vectors.placing import placing_cases
+from merkat.spec.vectors.risk_items import risk_item_cases
 from merkat.spec.vectors.seizures import seizure_cases
+from merkat.spec.vectors.surfaces import surface_cases
 from merkat.spec.vectors.worlds import make_worlds
 
 
@@ -41,4 +49,15 @@ def build() -> Corpus:
         edge_cases,
     ):
         cases(corpus, worlds)
+    desks = make_desks(corpus)
+    for of_desks in (
+        risk_item_cases,
+        surface_cases,
+        option_cases,
+        collateral_cases,
+        delivery_cases,
+        option_book_cases,
+        derivative_step_cases,
+    ):
+        of_desks(corpus, desks)
     return corpus

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from merkat.spec import secp256k1
+from merkat.spec import messages, secp256k1
 from merkat.spec.codec import Reader
 from merkat.spec.rules import FIELDS, Rule, all_rules, tracing
 from merkat.spec.settle.machine import Result, apply_input
-from merkat.spec.settle.ops import MicroOp, encode_op
+from merkat.spec.settle.ops import Epoch, MicroOp, encode_op
 from merkat.spec.settle.state import State
 from merkat.spec.vectors.script import CONFIG, START_NS, Script
 from merkat.spec.vectors.wallets import CurveSigner
@@ -23,6 +23,8 @@ from merkat.spec.venue.events import CommandRefused, Event, InboxRefused, decode
 from merkat.spec.venue.machine import Output, Venue
 
 GENESIS = "genesis"
+ANYTHING = "*"
+"""Instead of a rule: whether the steps are refused is what the case asks its readers."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,12 @@ class CaseInputs:
         self.state = State.decode(CONFIG, settlement)
         self.refusals: list[list[tuple[int, int]]] = []
 
-    def op(self, op: MicroOp, time_delta_ns: int = 0, log_delta: int = 1) -> Result:
-        """Apply a micro-op."""
+    def op(
+        self, op: MicroOp | messages.Epoch, time_delta_ns: int = 0, log_delta: int = 1
+    ) -> Result:
+        """Apply a micro-op; a command's epoch becomes the step of a vector without rows."""
+        if isinstance(op, messages.Epoch):
+            op = Epoch(op.vector, op.signatures)
         return self.raw(encode_op(op, time_delta_ns, log_delta))
 
     def raw(self, op_bytes: bytes) -> Result:
@@ -158,9 +164,11 @@ def _check_intent(
     """Fail unless the last step was refused as `refuses` says and the rules of `accepts` held.
 
     `steps` holds the (code, field) pairs of every step. `refuses` is empty, an M rule, or a rule
-    and a field such as "O-04 limit_price"; `accepts` is a list of rules; `also` counts the steps
-    before the last that are meant to be refused.
+    and a field such as "O-04 limit_price", or ANYTHING where what comes out is the case; `accepts`
+    is a list of rules; `also` counts the steps before the last that are meant to be refused.
     """
+    if refuses == ANYTHING:
+        return
     refusals = steps[-1]
     refused_before = sum(bool(each) for each in steps[:-1])
     if refused_before != also:
@@ -188,19 +196,20 @@ class Corpus:
         self.venue_states: dict[str, bytes] = {}
         self.settlement_states: dict[str, bytes] = {}
         self.families: dict[str, list[Case]] = {}
-        self._family = ""
+        self._family = self._prefix = ""
         self._ids: set[str] = set()
         genesis = Venue(CONFIG).snapshot()
         self.genesis = World(GENESIS, genesis, 0, START_NS, {})
         self.venue_states[GENESIS] = genesis
 
-    def family(self, name: str) -> None:
-        """Have the cases that follow go to this family's file."""
+    def family(self, name: str, prefix: str = "") -> None:
+        """Have the cases that follow go to this family's file, their ids behind a prefix."""
         assert name not in self.families, f"family {name} is opened twice"
         self.families[name] = []
-        self._family = name
+        self._family, self._prefix = name, prefix
 
     def _new_case(self, case_id: str, title: str, kind: str, pre: str) -> Case:
+        case_id = self._prefix + case_id
         assert case_id not in self._ids, f"case {case_id} exists already"
         self._ids.add(case_id)
         return Case(case_id, title, kind, pre)
@@ -259,6 +268,7 @@ class Corpus:
 
     def keep_settlement(self, name: str, world: World, state: State) -> World:
         """Name a settlement state that no venue command ends in, such as one within a command."""
+        name = self._prefix + name
         assert name not in self.settlement_states, f"pre-state {name} exists already"
         self.settlement_states[name] = state.encode()
         return replace(world, name=name, snapshot=state.encode())

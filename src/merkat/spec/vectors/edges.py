@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merkat.spec.messages import Epoch, Heartbeat
+from merkat.spec.messages import Heartbeat
 from merkat.spec.settle.ops import (
+    Epoch,
     TAKER_IMPROVES,
     Bankrupt,
     Fill,

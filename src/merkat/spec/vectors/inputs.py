@@ -9,6 +9,7 @@ from merkat.spec import messages
 from merkat.spec.messages import FundDeposit, encode_item
 from merkat.spec.secp256k1 import N
 from merkat.spec.settle.ops import (
+    Epoch,
     Bankrupt,
     DropHour,
     Inbox,
@@ -335,9 +336,9 @@ def _speak(s: Script) -> None:
 
 
 def _oracle(corpus: Corpus, world: World) -> None:
-    moment = moment_before(corpus, "speaking", world, _speak, messages.Epoch)
+    moment = moment_before(corpus, "speaking", world, _speak, Epoch)
     op, s = moment.op, moment.script
-    assert isinstance(op, messages.Epoch)
+    assert isinstance(op, Epoch)
     encoded = encode_op(op, moment.time_delta_ns, 1)
     with corpus.settlement("speak", "a vector", moment.world, "", "E-01 E-06") as inputs:
         inputs.raw(encoded)

@@ -9,6 +9,9 @@ from typing import Any
 from merkat.spec import messages, typed_data
 from merkat.spec.messages import NodeSignature, Signatures, Vector
 from merkat.spec.orders import Order
+from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, ExpiryQuote, SurfaceVector
+from merkat.spec.rules import Refused
+from merkat.spec.settle import oracle
 from merkat.spec.settle.leaves import Group
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import Config
@@ -287,9 +290,11 @@ class Script:
         """Return a group's leaf, an empty one where there is none."""
         return self.state.groups.get(group) or Group()
 
-    def vector_signatures(self, vector: Vector, signers: Iterable[int]) -> Signatures:
+    def vector_signatures(
+        self, vector: messages.AnyVector, signers: Iterable[int]
+    ) -> Signatures:
         """Return these nodes' signatures of a vector, in the order given."""
-        digest = typed_data.epoch_digest(self.venue.config, vector)
+        digest = typed_data.vector_digest(self.venue.config, vector)
         return Signatures(
             tuple(NodeSignature(each, self.signer.sign(digest, node(each))) for each in signers)
         )
@@ -314,6 +319,72 @@ class Script:
     ) -> Output:
         """Sign and send a vector (index in 1e-6 USD; basis and premium in 1e-9)."""
         return self.say(self.epoch_body(group, index, basis, premium, **terms))
+
+    def surface_vector(
+        self, group: int, index: int, quotes: tuple[ExpiryQuote, ...], /, **spoilt: Any
+    ) -> SurfaceVector:
+        """Return the group's next vector of version 2; calm and certain unless `spoilt`."""
+        leaf = self.group_leaf(group)
+        vector = SurfaceVector(
+            version=SURFACE_VECTOR_VERSION,
+            group=group,
+            number=leaf.epoch_number + 1,
+            time=self.time_ns + STEP_NS,
+            previous=leaf.input_hash,
+            index=index,
+            basis=0,
+            premium=0,
+            confidence=ONE,
+            peg=ONE,
+            vol=ONE // 2,
+            vol_mean=ONE // 2,
+            expiries=quotes,
+        )
+        return replace(vector, **spoilt)
+
+    def surface_body(
+        self,
+        group: int,
+        index: int,
+        quotes: tuple[ExpiryQuote, ...],
+        /,
+        signers: Iterable[int] | None = None,
+        **spoilt: Any,
+    ) -> messages.Epoch:
+        """Return a signed vector of version 2; the first `threshold` nodes sign."""
+        vector = self.surface_vector(group, index, quotes, **spoilt)
+        chosen = range(self.group_leaf(group).threshold) if signers is None else signers
+        return messages.Epoch(vector, self.vector_signatures(vector, chosen))
+
+    def pending_root(self, group: int) -> bytes:
+        """Return the root of the rows that the pending vector makes; zeros when it will be held."""
+        pending = self.venue.pending_vectors.get(group)
+        if pending is None or not isinstance(pending.vector, SurfaceVector):
+            return bytes(31)
+        try:
+            built = oracle.rows_made(self.state, pending.vector)
+        except Refused:  # E-13: no rows can be made, any root will do
+            return bytes(31)
+        return bytes(31) if built is None else built.root
+
+    def activate(self, group: int, /, **spoilt: Any) -> Output:
+        """Take up the pending vector, with the root of its rows unless `spoilt`."""
+        number = self.group_leaf(group).epoch_number + 1
+        root = spoilt.pop("row_root", None)
+        body = messages.Activate(group, number, root or self.pending_root(group))
+        return self.say(replace(body, **spoilt))
+
+    def margin_mode_body(self, by: Trader, mode: int, **spoilt: Any) -> messages.MarginMode:
+        """Return a signed change of the margin mode."""
+        signed_by = spoilt.pop("signed_by", by.wallet)
+        nonce = spoilt.pop("nonce", None) or self.nonce(by.account)
+        body = replace(messages.MarginMode(by.account, mode, nonce, bytes(65)), **spoilt)
+        digest = typed_data.margin_mode_digest(self.venue.config, body)
+        return replace(body, signature=self.signer.sign(digest, signed_by))
+
+    def margin_mode(self, by: Trader, mode: int, **spoilt: Any) -> Output:
+        """Sign and send a change of the margin mode."""
+        return self.say(self.margin_mode_body(by, mode, **spoilt))
 
     def heartbeat_body(
         self, group: int, /, signers: Iterable[int] | None = None, **spoilt: Any
@@ -350,10 +421,10 @@ class Script:
         cursor = self.state.globals_.inbox_cursor
         return self.say(messages.InboxCommand(cursor if index is None else index, item))
 
-    def deposit(self, owner: Wallet, amount: int, account: int = 0) -> Trader:
-        """Bring a deposit of 1e-6 USD; return the account that it opened or raised."""
+    def deposit(self, owner: Wallet, amount: int, account: int = 0, token: int = 0) -> Trader:
+        """Bring a deposit of 1e-6 USD, or of a coin's base units; return whose it is now."""
         opened = self.state.globals_.next_account
-        self.item(messages.Deposit(0, 0, owner.address, account, amount))
+        self.item(messages.Deposit(0, token, owner.address, account, amount))
         return Trader(account or opened, owner)
 
 

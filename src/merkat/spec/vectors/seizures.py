@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from merkat.spec.messages import Heartbeat, SetInstrument, encode_item
-from merkat.spec.settle.margin import figures, tear_price
+from merkat.spec.settle.limits import tear_price
+from merkat.spec.settle.margin import figures
 from merkat.spec.settle.ops import (
     Bankrupt,
     Fill,
