@@ -1,5 +1,7 @@
 //! What the venue knows of an account beyond settlement: nonces, sums over its orders, its place in the waterfall.
 
+use merkat_settle::risk::OrderSums;
+
 use crate::book::{BUY, NONE};
 
 /// How many nonces an account keeps.
@@ -53,6 +55,17 @@ impl ListingOrders {
     }
 }
 
+/// O_s of an account in portfolio margin: what its orders in a group can lose under each scenario.
+#[derive(Clone, Debug)]
+pub struct GroupLosses {
+    /// The underlying.
+    pub group: u16,
+    /// The version of the rows that the sums are of; 0: to be computed anew.
+    pub rows_version: u64,
+    /// Of all its orders in listings of the group.
+    pub sums: OrderSums,
+}
+
 /// The venue's record of an account.
 #[derive(Clone, Debug, Default)]
 pub struct VenueAccount {
@@ -68,6 +81,8 @@ pub struct VenueAccount {
     pub orders: u32,
     /// Its orders by listing, in no meaningful order; never one without orders.
     pub listings: Vec<ListingOrders>,
+    /// For portfolio margin; none of an account in standard margin.
+    pub losses: Vec<GroupLosses>,
 }
 
 impl VenueAccount {

@@ -40,6 +40,7 @@ impl Engine {
             self.orders.detail(index).filled,
         );
         let left_before = self.orders.slab[index].remaining;
+        self.check_row(old.listing)?;
         check_terms(&old, order)?;
         self.check_price(order)?;
         self.check_size(order)?;
@@ -107,6 +108,7 @@ impl Engine {
             self.orders.detail(index).key,
         );
         let left = self.orders.slab[index].remaining;
+        self.check_row(old.listing)?;
         require(
             old.expiry_ns > self.time_ns,
             code::X07_RENEW_EXPIRED,

@@ -1,7 +1,9 @@
 //! Commands and their bytes (formats, section 4).
 
-use merkat_settle::ops::{Epoch, Floor, Heartbeat, Transfer, Withdraw};
-use merkat_settle::order::{Order, Vector, read_signatures};
+use merkat_pricing::SurfaceVector;
+use merkat_settle::NodeSignature;
+use merkat_settle::ops::{Floor, Heartbeat, MarginMode, Transfer, Withdraw};
+use merkat_settle::order::{AnyVector, Order, Vector, read_signatures};
 use merkat_values::Signature;
 use merkat_values::codec::{Reader, Short};
 
@@ -13,6 +15,8 @@ const SIGNATURE_BYTES: usize = 65;
 const NODE_SIGNATURE_BYTES: usize = 1 + SIGNATURE_BYTES;
 /// Bytes of a heartbeat's body before its signatures.
 const BEAT_BYTES: usize = 2 + 8 + 8 + 31;
+/// The place of the count of expiries in a vector of version 2.
+const EXPIRY_COUNT_AT: usize = SurfaceVector::bytes_of(0) - 1;
 
 /// An order with its owner's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,26 @@ pub struct Cancel {
     pub signature: Signature,
 }
 
+/// A vector with its signatures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedVector {
+    /// Of version 1 or 2.
+    pub vector: AnyVector,
+    /// At most eight.
+    pub signatures: Vec<NodeSignature>,
+}
+
+/// The pending vector of a group takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Activate {
+    /// The underlying.
+    pub group: u16,
+    /// Of the pending vector.
+    pub number: u64,
+    /// Of the rows that it makes; zero if it will be held.
+    pub row_root: [u8; 31],
+}
+
 /// A decoded command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
@@ -59,8 +83,12 @@ pub enum Command<'a> {
     Withdraw(Withdraw),
     /// Cash goes to another account.
     Transfer(Transfer),
+    /// An account counts its margin another way.
+    MarginMode(MarginMode),
     /// A new vector of a group.
-    Epoch(Epoch),
+    Epoch(SignedVector),
+    /// The pending vector of a group takes effect.
+    Activate(Activate),
     /// The standing vector of a group still holds.
     Heartbeat(Heartbeat),
     /// Time passes.
@@ -98,11 +126,17 @@ impl<'a> Command<'a> {
             5 => Self::Floor(Floor::read(reader)?),
             6 => Self::Withdraw(Withdraw::read(reader)?),
             7 => Self::Transfer(Transfer::read(reader)?),
-            16 => Self::Epoch(Epoch {
-                vector: Vector::read(reader)?,
+            8 => Self::MarginMode(MarginMode::read(reader)?),
+            16 => Self::Epoch(SignedVector {
+                vector: AnyVector::read(reader)?,
                 signatures: read_signatures(reader)?,
             }),
             17 => Self::Heartbeat(Heartbeat::read(reader)?),
+            18 => Self::Activate(Activate {
+                group: reader.u16()?,
+                number: reader.u64()?,
+                row_root: reader.array()?,
+            }),
             24 => Self::Tick,
             32 => Self::Inbox {
                 index: reader.u64()?,
@@ -146,8 +180,17 @@ pub fn signature_count(bytes: &[u8]) -> usize {
         [VERSION, 5] => signed(4 + 5 + 8),
         [VERSION, 6] => signed(4 + 1 + 16 + 8),
         [VERSION, 7] => signed(4 + 4 + 16 + 8),
-        [VERSION, 16] => noded(Vector::BYTES),
+        [VERSION, 8] => signed(4 + 1 + 8),
+        [VERSION, 16] => noded(vector_bytes(body)),
         [VERSION, 17] => noded(BEAT_BYTES),
         _ => 0,
+    }
+}
+
+/// The bytes of the vector at the start of a body, by its version and its count of expiries.
+fn vector_bytes(body: &[u8]) -> usize {
+    match (body.first(), body.get(EXPIRY_COUNT_AT)) {
+        (Some(&SurfaceVector::VERSION), Some(count)) => SurfaceVector::bytes_of((*count).into()),
+        _ => Vector::BYTES,
     }
 }

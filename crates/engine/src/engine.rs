@@ -1,11 +1,12 @@
 //! The machine itself: what it holds, how a command passes through it, how a micro-op is emitted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use merkat_commit::Committer;
 use merkat_settle::Effect;
 use merkat_settle::ops::{MicroOp, OrderOpen};
 use merkat_settle::state::State;
+use merkat_settle::surfaces::PreparedRows;
 use merkat_values::codec::Writer;
 use merkat_values::refusal::{code, field};
 use merkat_values::{Address, Refusal, constants::CLOCK_LIMIT};
@@ -17,12 +18,15 @@ use crate::error::SequenceError;
 use crate::events::{Event, Reason};
 use crate::numbered::Numbered;
 use crate::orders::Orders;
+use crate::surface::PendingVector;
 
 /// What the margin of resting orders depends on, with a version that grows when it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MarketVersion {
     pub mark: i64,
     pub taker_fee: i64,
+    /// Of the group's rows, 0 without rows.
+    pub rows: u64,
     pub version: u64,
 }
 
@@ -40,6 +44,14 @@ pub struct Engine {
     pub(crate) orders: Orders,
     /// Groups whose waterfall stopped at the limit of micro-ops.
     pub(crate) pending: BTreeSet<u16>,
+    /// Vectors that wait for their rows, by group.
+    pub(crate) vectors: BTreeMap<u16, PendingVector>,
+    /// Rows that were built beside the machine, by group; no part of the state.
+    pub(crate) offered: BTreeMap<u16, PreparedRows>,
+    /// (expiry, listing) of every dated listing whose orders were not swept yet.
+    pub(crate) expiring: BTreeSet<(u64, u32)>,
+    /// Groups with a delivery price that may have listings or positions to settle.
+    pub(crate) settling: BTreeSet<u16>,
     /// Of the last command.
     pub(crate) log_number: u64,
     /// Of the last command.
@@ -169,7 +181,9 @@ impl Engine {
             Command::Floor(floor) => self.raise_floor(floor, &signers[0]),
             Command::Withdraw(withdraw) => self.withdraw(withdraw, &signers[0]),
             Command::Transfer(transfer) => self.transfer(transfer, &signers[0]),
+            Command::MarginMode(mode) => self.margin_mode(mode, &signers[0]),
             Command::Epoch(epoch) => self.epoch(epoch, signers),
+            Command::Activate(activate) => self.activate(activate),
             Command::Heartbeat(heartbeat) => self.heartbeat(heartbeat, signers),
             Command::Tick => {
                 self.tick();
@@ -214,18 +228,41 @@ impl Engine {
         event.append_framed(&mut self.events);
     }
 
-    /// Applies a micro-op to the settlement state and, when it is accepted, emits it.
-    pub(crate) fn try_emit(&mut self, op: &MicroOp) -> Result<Effect, Refusal> {
+    /// What a micro-op of this command says of its time and log number.
+    fn deltas(&self) -> (u64, u32) {
         let globals = self.state.globals();
-        let time_delta_ns = self.time_ns - globals.time_ns;
         let log_delta = u32::try_from(self.log_number - globals.log_number)
             .expect("invariant: a micro-op at least every 2^32 commands");
+        (self.time_ns - globals.time_ns, log_delta)
+    }
+
+    /// Applies a micro-op to the settlement state and, when it is accepted, emits it.
+    pub(crate) fn try_emit(&mut self, op: &MicroOp) -> Result<Effect, Refusal> {
+        let (time_delta_ns, log_delta) = self.deltas();
         let effect = merkat_settle::apply(&mut self.state, op, time_delta_ns, log_delta)?;
+        self.append_op(op, time_delta_ns, log_delta);
+        Ok(effect)
+    }
+
+    fn append_op(&mut self, op: &MicroOp, time_delta_ns: u64, log_delta: u32) {
         let length = u16::try_from(op.encoded_bytes()).expect("invariant: a micro-op is short");
         self.micro_ops.put_u16(length);
         op.encode(time_delta_ns, log_delta, &mut self.micro_ops);
         self.micro_op_count += 1;
-        Ok(effect)
+    }
+
+    /// Emits a vector that was checked, with the rows that it makes if it will be taken up.
+    pub(crate) fn emit_with_rows(&mut self, op: &MicroOp, rows: Option<&PreparedRows>) -> Effect {
+        let (time_delta_ns, log_delta) = self.deltas();
+        let result =
+            merkat_settle::apply_prepared(&mut self.state, op, time_delta_ns, log_delta, rows);
+        match result {
+            Ok(effect) => {
+                self.append_op(op, time_delta_ns, log_delta);
+                effect
+            }
+            Err(refusal) => panic!("invariant: the vector was checked: {refusal}"),
+        }
     }
 
     /// Emits a micro-op whose checks the venue has made: settlement must accept it.
@@ -289,14 +326,32 @@ impl Engine {
         for (account, _) in self.state.accounts().iter() {
             self.accounts.ensure(account);
         }
-        for (listing, _) in self.state.instruments().iter() {
-            self.books.ensure(listing);
-            self.versions.ensure(listing);
+        let listings: Vec<u32> = self
+            .state
+            .instruments()
+            .iter()
+            .map(|(listing, _)| listing)
+            .collect();
+        for listing in listings {
+            self.add_listing(listing);
         }
+    }
+
+    /// Makes the venue's records of a listing.
+    pub(crate) fn add_listing(&mut self, listing: u32) {
+        self.books.ensure(listing);
+        self.versions.ensure(listing);
+        self.watch_listing(listing);
+    }
+
+    /// Of a group's rows; 0 without rows.
+    pub(crate) fn rows_version(&self, group: u16) -> u64 {
+        self.state.risk(group).map_or(0, |risk| risk.version())
     }
 
     /// Gives the group's listings a new version where the margin of their orders changed.
     pub(crate) fn refresh_group(&mut self, group: u16) {
+        let rows = self.rows_version(group);
         for listing in self.state.listings_of(group) {
             let quote = self
                 .state
@@ -308,11 +363,13 @@ impl Engine {
                 .expect("invariant: it is listed")
                 .taker_fee;
             let known = &mut self.versions[*listing as usize - 1];
-            if known.version == 0 || (known.mark, known.taker_fee) != (quote.mark, taker_fee) {
+            let same = (known.mark, known.taker_fee, known.rows) == (quote.mark, taker_fee, rows);
+            if known.version == 0 || !same {
                 let version = known.version + 1;
                 *known = MarketVersion {
                     mark: quote.mark,
                     taker_fee,
+                    rows,
                     version,
                 };
             }

@@ -1,14 +1,16 @@
 //! cancel, floor (rules 3.2), withdraw and transfer (rules 3.3).
 
-use merkat_settle::ops::{Floor, MicroOp, Transfer, Withdraw};
+use merkat_settle::cash::{check_amount, check_removal, check_target, check_token};
+use merkat_settle::margin::Change;
+use merkat_settle::ops::{Floor, MarginMode, MicroOp, Transfer, Withdraw};
 use merkat_settle::{Effect, OrderKey};
-use merkat_values::constants::AMOUNT_LIMIT;
 use merkat_values::refusal::{code, field, require};
 use merkat_values::{Address, Refusal};
 
 use crate::command::Cancel;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
+use crate::ranked::Trial;
 
 impl Engine {
     /// A resting order leaves.
@@ -55,16 +57,23 @@ impl Engine {
         signer: &Address,
     ) -> Result<(), Refusal> {
         self.authorise(withdraw.account, withdraw.nonce, signer, true)?;
-        require(withdraw.token == 0, code::W01_WITHDRAW_TOKEN, field::TOKEN)?;
-        check_amount(withdraw.amount)?;
-        self.check_payable(withdraw.account, withdraw.amount)?;
+        let Withdraw {
+            account,
+            token,
+            amount,
+            ..
+        } = *withdraw;
+        match check_token(&self.state, self.leaf(account), token, amount)? {
+            Some(change) => self.check_payable(account, Some(change), 0)?,
+            None => self.check_payable(account, None, -(amount as i128))?,
+        }
         let Effect::Withdrawn { claimable } = self.emit(&MicroOp::Withdraw(*withdraw)) else {
             panic!("invariant: a withdrawal has the effect of one");
         };
         self.event(Event::Withdrawn {
-            account: withdraw.account,
-            token: withdraw.token,
-            amount: withdraw.amount,
+            account,
+            token,
+            amount,
             claimable,
         });
         Ok(())
@@ -77,12 +86,9 @@ impl Engine {
         signer: &Address,
     ) -> Result<(), Refusal> {
         self.authorise(transfer.account, transfer.nonce, signer, true)?;
-        check_amount(transfer.amount)?;
-        let unknown = Refusal::new(code::S02_UNKNOWN_ACCOUNT, field::TO_ACCOUNT);
-        let target = self.state.account(transfer.to_account).ok_or(unknown)?;
-        let good = transfer.to_account != transfer.account && target.stage != 3;
-        require(good, code::W03_TRANSFER_TARGET, field::TO_ACCOUNT)?;
-        self.check_payable(transfer.account, transfer.amount)?;
+        let amount = check_amount(transfer.amount)?;
+        check_target(&self.state, transfer.account, transfer.to_account)?;
+        self.check_payable(transfer.account, None, -amount)?;
         self.emit(&MicroOp::Transfer(*transfer));
         self.event(Event::Transferred {
             account: transfer.account,
@@ -92,23 +98,69 @@ impl Engine {
         Ok(())
     }
 
-    /// W-04, W-05 and W-06 with the margin of open orders.
-    fn check_payable(&mut self, account: u32, amount: u128) -> Result<(), Refusal> {
+    /// An account counts its margin another way.
+    pub(crate) fn margin_mode(
+        &mut self,
+        command: &MarginMode,
+        signer: &Address,
+    ) -> Result<(), Refusal> {
+        let MarginMode { account, mode, .. } = *command;
+        self.authorise(account, command.nonce, signer, true)?;
         let leaf = self.leaf(account);
-        let good = leaf.stage == 0 || (leaf.stage == 3 && leaf.positions.is_empty());
-        require(good, code::W04_WITHDRAW_STAGE, field::STAGE)?;
+        let new = mode <= 1 && mode != leaf.margin_mode;
+        require(new, code::W07_MODE_VALUE, field::MODE)?;
+        require(leaf.stage == 0, code::W08_MODE_STAGE, field::STAGE)?;
         let fresh = self.state.all_fresh(leaf, self.time_ns);
-        require(fresh, code::W05_WITHDRAW_STALE, field::GROUP)?;
-        let delta = self.state.delta_requirement(leaf);
-        let figures = self.venue_figures(account);
-        let free = figures.equity - figures.venue_initial.max(delta);
-        let amount = i128::try_from(amount).expect("invariant: W-02 keeps an amount below 2^96");
-        require(amount <= free, code::W06_WITHDRAW_MARGIN, field::AMOUNT)
+        require(fresh, code::W09_MODE_STALE, field::GROUP)?;
+        let suffices = self.suffices_in(account, mode);
+        require(suffices, code::W10_MODE_MARGIN, field::MODE)?;
+        self.emit(&MicroOp::MarginMode(*command));
+        let record = &mut self.accounts[account as usize - 1];
+        record.losses.clear();
+        for sums in &mut record.listings {
+            // The terms of its orders depend on the mode.
+            sums.terms_version = 0;
+        }
+        self.event(Event::MarginModeSet { account, mode });
+        Ok(())
     }
-}
 
-/// W-02.
-fn check_amount(amount: u128) -> Result<(), Refusal> {
-    let good = amount > 0 && amount < AMOUNT_LIMIT;
-    require(good, code::W02_WITHDRAW_AMOUNT, field::AMOUNT)
+    /// W-04, W-05 and W-06 with the margin of open orders, for cash or a spot position that leaves.
+    fn check_payable(
+        &mut self,
+        account: u32,
+        change: Option<Change>,
+        cash: i128,
+    ) -> Result<(), Refusal> {
+        let venue_initial = match change {
+            None => self.venue_figures(account).venue_initial,
+            Some(change) => self.venue_initial_after(account, change),
+        };
+        let leaf = self.leaf(account);
+        let after = self.state.removed(leaf, change, cash);
+        check_removal(
+            &self.state,
+            leaf,
+            &after,
+            venue_initial,
+            change,
+            self.time_ns,
+        )
+    }
+
+    /// IM_venue of an account whose spot position shrinks.
+    fn venue_initial_after(&mut self, account: u32, change: Change) -> i128 {
+        let needs = self.order_needs(
+            account,
+            Some(Trial {
+                listing: change.listing,
+                after: change.size,
+                order: None,
+            }),
+        );
+        self.state
+            .removed(self.leaf(account), Some(change), 0)
+            .initial
+            + needs
+    }
 }

@@ -1,5 +1,6 @@
 //! Sums over an account's orders and the margin of the venue, IM_venue (rules 3.1).
 
+use merkat_pricing::kind;
 use merkat_settle::fill::bound_holds;
 use merkat_settle::{Account, Instrument, Order, OrderKey, Quote};
 use merkat_values::Signature;
@@ -15,11 +16,23 @@ use crate::orders::Detail;
 /// What an account has and needs, 1e-6 USD.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VenueFigures {
+    /// E.
     pub equity: i128,
+    /// E_w.
+    pub wide: i128,
+    /// limit - loan; without spot nothing is lent, and what `holds` covers it.
+    pub loan_left: i128,
     /// IM: of the positions alone.
     pub initial: i128,
     /// IM_venue: with the resting orders.
     pub venue_initial: i128,
+}
+
+impl VenueFigures {
+    /// O-22 and M-06: `holds` with the orders.
+    pub fn suffice(&self) -> bool {
+        self.wide >= self.venue_initial && self.loan_left >= 0
+    }
 }
 
 /// A fill that an account can take.
@@ -30,8 +43,8 @@ pub(crate) struct Fit {
     pub holds: bool,
 }
 
-/// What one order needs beyond the position that it may become.
-fn order_term(quote: &Quote, taker_fee: i64, side: u8, left: i64, limit: i64) -> i128 {
+/// What one order of a perpetual or future needs beyond the position that it may become, by rules.md.
+pub(crate) fn order_term(quote: &Quote, taker_fee: i64, side: u8, left: i64, limit: i64) -> i128 {
     let beyond = if side == BUY {
         limit - quote.mark
     } else {
@@ -46,7 +59,7 @@ fn order_term(quote: &Quote, taker_fee: i64, side: u8, left: i64, limit: i64) ->
 }
 
 /// ceil(initial_rate x value(size, mark) / 1e9) of a size that may be a sum of many orders.
-fn initial_of(quote: &Quote, size: i128) -> i128 {
+pub(crate) fn initial_of(quote: &Quote, size: i128) -> i128 {
     match i64::try_from(size) {
         Ok(size) => quote.initial(size),
         Err(_) => {
@@ -57,9 +70,24 @@ fn initial_of(quote: &Quote, size: i128) -> i128 {
 }
 
 /// The largest position that fills of one side's orders could lead to.
-fn worst_size(size: i64, buys: i128, sells: i128) -> i128 {
+pub(crate) fn worst_size(size: i64, buys: i128, sells: i128) -> i128 {
     let size = i128::from(size);
     (size + buys).abs().max((size - sells).abs())
+}
+
+/// Whether rules.md alone says what a listing counts: a perpetual of a group without rows.
+#[inline]
+pub(crate) fn is_plain(quote: &Quote) -> bool {
+    quote.kind == kind::PERPETUAL && !quote.has_row()
+}
+
+/// A fill of an order, seen from its account.
+pub(crate) struct Change {
+    /// The position after it.
+    pub after: i64,
+    pub price: i64,
+    pub size: i64,
+    pub fee: i128,
 }
 
 /// What is wanted with a side's `size` left in a position of `position`: an order that only makes it smaller.
@@ -93,20 +121,36 @@ impl Engine {
             .expect("invariant: a listing has its quote")
     }
 
-    fn term_of(&self, index: u32) -> i128 {
-        let (node, detail) = (&self.orders.slab[index], self.orders.detail(index));
-        let listing = detail.order.listing;
+    /// An order's own term of IM_venue with `left` of it at an effective limit.
+    #[inline]
+    pub(crate) fn term(
+        &self,
+        listing: u32,
+        mode: impl FnOnce() -> u8,
+        resting: (u8, i64, i64),
+    ) -> i128 {
         let quote = self
             .state
             .quote(listing)
             .expect("invariant: a listing has its quote");
-        let taker_fee = self.instrument(listing).taker_fee;
-        order_term(
-            quote,
-            taker_fee,
-            node.side,
-            node.remaining,
-            detail.effective_price,
+        let (side, left, limit) = resting;
+        if is_plain(quote) {
+            order_term(quote, self.instrument(listing).taker_fee, side, left, limit)
+        } else {
+            self.ranked_term(listing, mode(), resting)
+        }
+    }
+
+    pub(crate) fn term_of(&self, index: u32) -> i128 {
+        let (node, limit) = (
+            &self.orders.slab[index],
+            self.orders.detail(index).effective_price,
+        );
+        let resting = (node.side, node.remaining, limit);
+        self.term(
+            node.book + 1,
+            || self.leaf(node.account).margin_mode,
+            resting,
         )
     }
 
@@ -147,6 +191,7 @@ impl Engine {
         let listing = node.book + 1;
         let term = self.term_of(index);
         let version = self.versions[node.book as usize].version;
+        self.shift_losses(index, 1);
         let record = &mut self.accounts[node.account as usize - 1];
         record.orders += 1;
         let place = record
@@ -177,6 +222,7 @@ impl Engine {
     pub(crate) fn forget_order(&mut self, index: u32) {
         let node = self.orders.slab[index];
         let term = self.term_of(index);
+        self.shift_losses(index, -1);
         let version = self.versions[node.book as usize].version;
         let (previous, next) = (
             self.orders.detail(index).previous,
@@ -212,27 +258,26 @@ impl Engine {
 
     /// Changes what is left of a counted order and its effective limit.
     pub(crate) fn change_order(&mut self, index: u32, remaining: i64, effective_price: i64) {
+        let before = self.term_of(index);
+        self.shift_losses(index, -1);
         let node = &mut self.orders.slab[index];
         let left_before = std::mem::replace(&mut node.remaining, remaining);
         let node = *node;
-        let listing = node.book + 1;
-        let detail = self.orders.detail_mut(index);
-        let price_before = std::mem::replace(&mut detail.effective_price, effective_price);
+        self.orders.detail_mut(index).effective_price = effective_price;
+        self.shift_losses(index, 1);
+        let change = self.term_of(index) - before;
         let version = self.versions[node.book as usize].version;
-        let quote = self.state.quote(listing).expect("invariant: it is listed");
-        let taker_fee = self.state.instruments()[node.book as usize].taker_fee;
-        let term = |left, limit| order_term(quote, taker_fee, node.side, left, limit);
         let sums = self.accounts[node.account as usize - 1]
-            .listing_mut(listing)
+            .listing_mut(node.book + 1)
             .expect("invariant: an order is counted in its listing");
         sums.add(node.side, i128::from(remaining) - i128::from(left_before));
         if sums.terms_version == version {
-            sums.terms += term(remaining, effective_price) - term(left_before, price_before);
+            sums.terms += change;
         }
     }
 
     /// Brings the cached terms of all of an account's orders to today's marks.
-    fn refresh_terms(&mut self, account: u32) {
+    pub(crate) fn refresh_terms(&mut self, account: u32) {
         for place in 0..self.accounts[account as usize - 1].listings.len() {
             let sums = self.accounts[account as usize - 1].listings[place];
             let version = self.versions[sums.listing as usize - 1].version;
@@ -252,23 +297,31 @@ impl Engine {
     /// E, IM and IM_venue of an account.
     pub(crate) fn venue_figures(&mut self, account: u32) -> VenueFigures {
         self.refresh_terms(account);
+        match self.plain_figures(account) {
+            Some(figures) => figures,
+            None => self.ranked_figures(account),
+        }
+    }
+
+    /// The figures of an account that has only perpetuals of groups without rows, in positions and orders.
+    #[inline]
+    fn plain_figures(&self, account: u32) -> Option<VenueFigures> {
         let leaf = self.leaf(account);
         let record = &self.accounts[account as usize - 1];
-        let mut figures = VenueFigures {
-            equity: leaf.cash,
-            initial: 0,
-            venue_initial: 0,
-        };
+        let (mut equity, mut initial, mut venue_initial) = (leaf.cash, 0, 0);
         for position in &leaf.positions {
             let quote = self
                 .state
                 .quote(position.listing)
                 .expect("invariant: it is listed");
-            let initial = quote.initial(position.size);
-            figures.equity += quote.carry(position.size);
-            figures.initial += initial;
+            if !is_plain(quote) {
+                return None;
+            }
+            let own = quote.initial(position.size);
+            equity += quote.carry(position.size);
+            initial += own;
             if record.listing(position.listing).is_none() {
-                figures.venue_initial += initial;
+                venue_initial += own;
             }
         }
         for sums in &record.listings {
@@ -276,11 +329,20 @@ impl Engine {
                 .state
                 .quote(sums.listing)
                 .expect("invariant: it is listed");
+            if !is_plain(quote) {
+                return None;
+            }
             let size = leaf.size_in(sums.listing);
-            figures.venue_initial +=
+            venue_initial +=
                 initial_of(quote, worst_size(size, sums.buys, sums.sells)) + sums.terms;
         }
-        figures
+        Some(VenueFigures {
+            equity,
+            wide: equity,
+            loan_left: 0,
+            initial,
+            venue_initial,
+        })
     }
 
     /// M-06 and M-07: whether the account of an order can take this fill of it.
@@ -295,14 +357,28 @@ impl Engine {
         if (before == 0 && !self.has_room(leaf, listing)) || !bound_holds(after, price) {
             return None;
         }
-        let instrument = self.instrument(listing);
-        let taker_fee = instrument.taker_fee;
-        let term = |left| order_term(quote, taker_fee, node.side, left, effective);
+        let (quote, slot) = (*quote, leaf.slot_for(listing));
+        self.refresh_terms(node.account);
+        let plain = self
+            .plain_figures(node.account)
+            .filter(|_| is_plain(&quote));
+        let Some(figures) = plain else {
+            return self.ranked_fit(
+                index,
+                &Change {
+                    after,
+                    price,
+                    size,
+                    fee,
+                },
+                slot,
+            );
+        };
+        let taker_fee = self.instrument(listing).taker_fee;
+        let term = |left| order_term(&quote, taker_fee, node.side, left, effective);
         let terms_change = term(node.remaining - size) - term(node.remaining);
         let gain = quote.value(change, quote.mark - price) - fee;
         let initial_change = quote.initial(after) - quote.initial(before);
-        let (quote, slot) = (*quote, leaf.slot_for(listing));
-        let figures = self.venue_figures(node.account);
         let sums = self.accounts[node.account as usize - 1]
             .listing(listing)
             .expect("invariant: an order is counted in its listing");
@@ -325,7 +401,7 @@ impl Engine {
     }
 
     /// F-11 and F-12 of a position that is new: a slot can be had and at most eight groups are held after.
-    fn has_room(&self, leaf: &Account, listing: u32) -> bool {
+    pub(crate) fn has_room(&self, leaf: &Account, listing: u32) -> bool {
         let held = leaf.positions.len();
         held < usize::from(self.state.globals().position_limit)
             && leaf.slot_for(listing) < POSITION_SLOTS

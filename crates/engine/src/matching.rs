@@ -1,14 +1,14 @@
 //! The match loop of a taker order (rules 3.1).
 
 use merkat_settle::fill::{reduces as shrinks, size_after};
-use merkat_settle::ops::{Fill, MicroOp};
+use merkat_settle::ops::{Fill, MicroOp, Names};
 use merkat_settle::{Effect, Quote};
 use merkat_values::rates::rate_ceil;
 
 use crate::book::BUY;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
-use crate::margin::{Fit, signed};
+use crate::margin::{Fit, is_plain, signed};
 
 /// The opposite side.
 pub(crate) fn opposite(side: u8) -> u8 {
@@ -74,8 +74,12 @@ impl Engine {
                 !taker_restricted || self.fill_shrinks(taker, size),
                 "invariant: O-20 lets a restricted account only reduce"
             );
-            let value = quote.value(size, price);
-            let (maker_fee, taker_fee) = (rate_ceil(fees.0, value), rate_ceil(fees.1, value));
+            let (maker_fee, taker_fee) = if is_plain(&quote) {
+                let value = quote.value(size, price);
+                (rate_ceil(fees.0, value), rate_ceil(fees.1, value))
+            } else {
+                self.state.fees(listing, size, price)
+            };
             let pairing = Pairing {
                 maker,
                 taker,
@@ -137,7 +141,10 @@ impl Engine {
         };
         let listing = self.orders.slab[pairing.maker].book + 1;
         let change = long_after(pairing.maker) + long_after(pairing.taker);
-        i128::from(self.instrument(listing).open_interest) + change < 1 << 63
+        let instrument = self.instrument(listing);
+        // Delivery doubles that of a dated listing.
+        let bits = if instrument.is_dated() { 62 } else { 63 };
+        i128::from(instrument.open_interest) + change < 1 << bits
     }
 
     /// F-14 for a fill of an order.
@@ -154,6 +161,10 @@ impl Engine {
             price,
             size,
         } = *pairing;
+        let names = [
+            self.names(self.orders.slab[maker].account, maker_fit),
+            self.names(self.orders.slab[taker].account, taker_fit),
+        ];
         self.open_order(maker);
         self.open_order(taker);
         let (maker_key, taker_key) = (self.orders.detail(maker).key, self.orders.detail(taker).key);
@@ -165,6 +176,7 @@ impl Engine {
             price,
             size,
             margin_rules: u8::from(!maker_fit.holds) | u8::from(!taker_fit.holds) << 1,
+            names,
         }));
         let Effect::Filled {
             maker_fee,
@@ -186,6 +198,13 @@ impl Engine {
         });
         self.fill_order(taker, size);
         self.fill_maker(maker, size);
+    }
+
+    /// The worst terms of an account before a step by which it `improves` in portfolio margin (F-18).
+    pub(crate) fn names(&self, account: u32, fit: Fit) -> Option<Names> {
+        let leaf = self.leaf(account);
+        let named = !fit.holds && leaf.margin_mode == 1;
+        named.then(|| self.state.names(leaf))
     }
 
     /// Counts a fill of an order.

@@ -1,6 +1,7 @@
 //! inbox (rules 3.4), epoch and heartbeat (3.5), tick (3.6).
 
 use merkat_settle::ops::{Epoch, Heartbeat, MicroOp};
+use merkat_settle::order::AnyVector;
 use merkat_settle::state::parameter;
 use merkat_settle::{Effect, NodeSignature};
 use merkat_values::codec::Reader;
@@ -9,11 +10,15 @@ use merkat_values::refusal::{code, field, require};
 use merkat_values::{Address, Refusal};
 
 use crate::book::{BUY, SELL};
+use crate::command::SignedVector;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
 
 /// Expired orders that one tick cancels.
 const EXPIRED_MAXIMUM: usize = 4_096;
+
+/// The kind of the item that names a delivery price.
+const DELIVER: u8 = 11;
 
 impl Engine {
     /// The next item of the inbox.
@@ -32,16 +37,19 @@ impl Engine {
                 return Ok(());
             }
             Effect::Deposited { account, .. } => self.accounts.ensure(account),
-            Effect::Listed { listing } => {
-                self.books.ensure(listing);
-                self.versions.ensure(listing);
-            }
+            Effect::Listed { listing } => self.add_listing(listing),
             _ => {}
         }
-        if matches!(item[0], 2..=4) {
+        if matches!(item[0], 2..=4 | 9..=11) {
             for group in 0..self.state.globals().next_group {
                 self.refresh_group(group);
             }
+        }
+        if item[0] == DELIVER {
+            let group = u16::from_be_bytes([item[2], item[3]]);
+            self.delivery_fixed(group, 0);
+            self.settle(group);
+            return Ok(());
         }
         let event = item_event(item, effect);
         self.event(event);
@@ -49,7 +57,12 @@ impl Engine {
     }
 
     /// Whether the signatures are those of enough nodes of the group, in ascending order.
-    fn is_quorum(&self, group: u16, signatures: &[NodeSignature], signers: &[Address]) -> bool {
+    pub(crate) fn is_quorum(
+        &self,
+        group: u16,
+        signatures: &[NodeSignature],
+        signers: &[Address],
+    ) -> bool {
         let Some(group) = self.state.group(group) else {
             return false;
         };
@@ -63,9 +76,16 @@ impl Engine {
         ascending && signed && signatures.len() >= usize::from(group.threshold)
     }
 
-    /// A new vector.
-    pub(crate) fn epoch(&mut self, epoch: &Epoch, signers: &[Address]) -> Result<(), Refusal> {
-        let vector = epoch.vector;
+    /// A new vector: taken up at once (version 1), or kept until its rows are there (version 2).
+    pub(crate) fn epoch(
+        &mut self,
+        epoch: &SignedVector,
+        signers: &[Address],
+    ) -> Result<(), Refusal> {
+        let vector = match &epoch.vector {
+            AnyVector::One(vector) => *vector,
+            AnyVector::Two(vector) => return self.receive(epoch, vector, signers),
+        };
         let gap_ns = self.gap(vector.group);
         let signatures = if self.is_quorum(vector.group, &epoch.signatures, signers) {
             epoch.signatures.clone()
@@ -73,8 +93,12 @@ impl Engine {
             // Refused by E-06 unless an earlier rule fails.
             Vec::new()
         };
-        let effect = self.try_emit(&MicroOp::Epoch(Epoch { vector, signatures }))?;
-        let held = self.funding_event(vector.group, effect);
+        let effect = self.try_emit(&MicroOp::Epoch(Epoch {
+            vector: epoch.vector.clone(),
+            signatures,
+            chunk_hashes: Vec::new(),
+        }))?;
+        let (held, _) = self.epoch_effect(vector.group, effect);
         self.event(Event::Epoch {
             group: vector.group,
             number: vector.number,
@@ -98,19 +122,44 @@ impl Engine {
         if !self.is_quorum(beat.group, &beat.signatures, signers) {
             op.signatures.clear();
         }
-        let effect = self.try_emit(&MicroOp::Heartbeat(op))?;
-        self.funding_event(beat.group, effect);
+        self.check_beat(&op)?;
+        self.sweep_expired(Some(beat.group));
+        let effect = self.emit(&MicroOp::Heartbeat(op));
+        let (_, fixed) = self.epoch_effect(beat.group, effect);
         self.event(Event::Heartbeat {
             group: beat.group,
             number: beat.number,
             time_ns: beat.time_ns,
         });
+        if let Some(samples) = fixed {
+            self.delivery_fixed(beat.group, samples);
+        }
         self.after_oracle(beat.group, gap_ns);
         Ok(())
     }
 
-    fn funding_event(&mut self, group: u16, effect: Effect) -> u8 {
-        let Effect::Epoch { held, funding } = effect else {
+    /// E-01 to E-06 of a heartbeat: what is swept before it must not be swept for one that is refused.
+    fn check_beat(&self, beat: &Heartbeat) -> Result<(), Refusal> {
+        let group = self.state.group(beat.group);
+        let group = group.ok_or(Refusal::new(code::E01_EPOCH_GROUP, field::GROUP))?;
+        let standing = beat.number == group.epoch_number && beat.number >= 1;
+        require(standing, code::E02_EPOCH_NUMBER, field::NUMBER)?;
+        let same = beat.vector_hash == group.input_hash;
+        require(same, code::E03_EPOCH_PREVIOUS, field::PREVIOUS)?;
+        let timely = beat.time_ns > group.epoch_time_ns && beat.time_ns <= self.time_ns;
+        require(timely, code::E04_EPOCH_TIME, field::TIME)?;
+        let enough = beat.signatures.len() >= usize::from(group.threshold);
+        require(enough, code::E06_EPOCH_QUORUM, field::SIGNATURES)
+    }
+
+    /// The event of a closed hour; gives what the held run has and the samples of a delivery price that was fixed.
+    pub(crate) fn epoch_effect(&mut self, group: u16, effect: Effect) -> (u8, Option<u32>) {
+        let Effect::Epoch {
+            held,
+            funding,
+            fixed,
+        } = effect
+        else {
             panic!("invariant: a vector has the effect of one");
         };
         if let Some(paid) = funding {
@@ -122,17 +171,19 @@ impl Engine {
                 cumulative,
             });
         }
-        held
+        (held, fixed.map(|fixed| fixed.samples))
     }
 
     /// The time since the group's last vector or heartbeat, 0 before the first.
-    fn gap(&self, group: u16) -> u64 {
+    pub(crate) fn gap(&self, group: u16) -> u64 {
         let group = self.state.group(group).filter(|group| group.had_vector());
         group.map_or(0, |group| self.time_ns - group.epoch_time_ns)
     }
 
-    fn after_oracle(&mut self, group: u16, gap_ns: u64) {
+    /// What follows the events of a vector or heartbeat.
+    pub(crate) fn after_oracle(&mut self, group: u16, gap_ns: u64) {
         self.refresh_group(group);
+        self.settle(group);
         let leaf = self
             .state
             .group(group)
@@ -166,13 +217,18 @@ impl Engine {
         }
     }
 
-    /// Time passes: expired orders leave, stopped waterfalls go on, old hours are dropped.
+    /// Time passes: expired orders leave, stopped settlings and waterfalls go on, old hours are dropped.
     pub(crate) fn tick(&mut self) {
+        self.sweep_expired(None);
         for _ in 0..EXPIRED_MAXIMUM {
             let Some(index) = self.orders.next_expired(self.time_ns) else {
                 break;
             };
             self.cancel(index, Reason::Expired);
+        }
+        let settling: Vec<u16> = self.settling.iter().copied().collect();
+        for group in settling {
+            self.settle(group);
         }
         let pending: Vec<u16> = self.pending.iter().copied().collect();
         for group in pending {
@@ -243,6 +299,16 @@ fn item_event(item: &[u8], effect: Effect) -> Event {
                     asked: reader.u128()?,
                     amount,
                     claimable,
+                }
+            }
+            (9, _) => Event::RiskSet {
+                group: reader.u16()?,
+            },
+            (10, Effect::Listed { listing }) => {
+                reader.u8()?;
+                Event::Listed {
+                    listing,
+                    group: reader.u16()?,
                 }
             }
             (kind, _) => panic!("invariant: an accepted item of kind {kind} has its effect"),

@@ -1,7 +1,7 @@
 //! place (rules 3.1): the checks of a new order, the match loop, what rests.
 
 use merkat_settle::order::FLAG_IMMEDIATE;
-use merkat_settle::{Order, OrderKey, Quote};
+use merkat_settle::{Instrument, Order, OrderKey, Quote};
 use merkat_values::constants::{
     COUNTER_LIMIT, GROUPS_HELD_MAXIMUM, HOUR_LIMIT, HOUR_NS, IMMEDIATE_LIFE_NS, NOTIONAL_LIMIT,
     ORDER_LIFE_NS, PRICE_MAXIMUM, SIZE_LIMIT,
@@ -9,7 +9,7 @@ use merkat_values::constants::{
 use merkat_values::refusal::{code, field, require};
 use merkat_values::{Address, Refusal};
 
-use crate::book::BUY;
+use crate::book::{BUY, SELL};
 use crate::command::SignedOrder;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
@@ -41,6 +41,7 @@ impl Engine {
         self.check_not_halted(order)?;
         let key = self.check_new_key(order)?;
         self.check_counts(order)?;
+        self.check_spot(order)?;
         let effective = self.effective_limit(order)?;
         let reducing = self.order_reduces(order, order.size, 0);
         self.check_not_stale(order, reducing)?;
@@ -82,18 +83,25 @@ impl Engine {
         });
     }
 
-    /// O-01 and O-02.
+    /// O-01, O-23 and O-02.
     fn check_instrument(&self, order: &Order) -> Result<(), Refusal> {
         let listed = self.state.instrument(order.listing).is_some();
         require(listed, code::O01_NO_LISTING, field::LISTING)?;
+        self.check_row(order.listing)?;
         require(order.side <= 1, code::O02_BAD_SIDE, field::SIDE)
+    }
+
+    /// O-23: as F-16.
+    pub(crate) fn check_row(&self, listing: u32) -> Result<(), Refusal> {
+        let tradable = self.state.row_fits(listing, self.time_ns);
+        require(tradable, code::O23_NO_ROW, field::LISTING)
     }
 
     /// O-04.
     pub(crate) fn check_price(&self, order: &Order) -> Result<(), Refusal> {
-        let tick = self.instrument(order.listing).tick;
         let price = order.limit_price;
-        let good = price > 0 && price <= PRICE_MAXIMUM && price % tick == 0;
+        let good =
+            price > 0 && price <= PRICE_MAXIMUM && self.instrument(order.listing).on_tick(price);
         require(good, code::O04_OFF_TICK, field::LIMIT_PRICE)
     }
 
@@ -200,13 +208,27 @@ impl Engine {
         Ok(())
     }
 
+    /// O-24: nobody sells more of a spot listing than he has.
+    fn check_spot(&self, order: &Order) -> Result<(), Refusal> {
+        if order.side != SELL || !self.instrument(order.listing).is_spot() {
+            return Ok(());
+        }
+        let record = &self.accounts[order.account as usize - 1];
+        let sells = record
+            .listing(order.listing)
+            .map_or(0, |orders| orders.sells);
+        let held = self.leaf(order.account).size_in(order.listing);
+        let enough = sells + i128::from(order.size) <= i128::from(held);
+        require(enough, code::O24_SPOT_SHORT, field::SIZE)
+    }
+
     /// O-19: the limit within the band; that of a market order is moved into it.
     pub(crate) fn effective_limit(&self, order: &Order) -> Result<i64, Refusal> {
         let quote = self.quote(order.listing);
         let limit = order.limit_price;
         if order.flags == MARKET {
-            let tick = self.instrument(order.listing).tick;
-            return Ok(market_limit(&quote, tick, order.side, limit));
+            let instrument = self.instrument(order.listing);
+            return Ok(market_limit(&quote, instrument, order.side, limit));
         }
         let good = if order.side == BUY {
             limit <= quote.mark + quote.band
@@ -257,7 +279,7 @@ impl Engine {
     /// O-22, with the order counted among the account's.
     pub(crate) fn margin_suffices(&mut self, account: u32, reducing: bool) -> bool {
         let figures = self.venue_figures(account);
-        figures.equity >= figures.venue_initial || (reducing && figures.equity >= 0)
+        figures.suffice() || (reducing && figures.equity >= 0)
     }
 }
 
@@ -269,11 +291,10 @@ pub(crate) fn check_first_version(order: &Order) -> Result<(), Refusal> {
 }
 
 /// The limit of a market order, moved into the band and to the tick on the safe side.
-fn market_limit(quote: &Quote, tick: i64, side: u8, limit: i64) -> i64 {
+fn market_limit(quote: &Quote, instrument: &Instrument, side: u8, limit: i64) -> i64 {
     if side == BUY {
-        limit.min(quote.mark + quote.band).div_euclid(tick) * tick
+        instrument.floor_to_tick(limit.min(quote.mark + quote.band))
     } else {
-        let bound = limit.max(quote.mark - quote.band);
-        (bound + tick - 1).div_euclid(tick) * tick
+        instrument.raise_to_tick(limit.max(quote.mark - quote.band))
     }
 }

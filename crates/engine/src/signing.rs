@@ -31,8 +31,9 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
         Command::Floor(floor) => vec![(domain.floor(&floor), floor.signature)],
         Command::Withdraw(withdraw) => vec![(domain.withdraw(&withdraw), withdraw.signature)],
         Command::Transfer(transfer) => vec![(domain.transfer(&transfer), transfer.signature)],
+        Command::MarginMode(mode) => vec![(domain.margin_mode(&mode), mode.signature)],
         Command::Epoch(epoch) => {
-            let digest = domain.epoch(&epoch.vector);
+            let digest = domain.vector(&epoch.vector);
             epoch
                 .signatures
                 .iter()
@@ -47,6 +48,6 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
                 .map(|entry| (digest, entry.signature))
                 .collect()
         }
-        Command::Tick | Command::Inbox { .. } => Vec::new(),
+        Command::Activate(_) | Command::Tick | Command::Inbox { .. } => Vec::new(),
     }
 }

@@ -1,7 +1,10 @@
 //! Snapshot and digests (formats, section 8).
 
 use merkat_commit::Committer;
-use merkat_settle::{Order, OrderKey, State};
+use merkat_pricing::SurfaceVector;
+use merkat_settle::order::{read_signatures, write_signatures};
+use merkat_settle::{Domain, NodeSignature, Order, OrderKey, State};
+use merkat_values::Address;
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::keccak::keccak256;
 
@@ -9,10 +12,14 @@ use crate::accounts::NONCES;
 use crate::book::{BUY, SELL};
 use crate::engine::Engine;
 use crate::error::SnapshotError;
+use crate::signing::SignedDigest;
+use crate::surface::PendingVector;
 
 /// Bytes of an account record without nonces.
 const ACCOUNT_BYTES: usize = 4 + 8 + 1 + 8 + 1;
 const BOOK_BYTES: usize = 4 + 4 + 4;
+/// Bytes of a pending vector without expiries and signatures.
+const VECTOR_BYTES: usize = 2 + 2 + SurfaceVector::bytes_of(0) + 2 + 1;
 const RESTING_BYTES: usize = Order::BYTES + 65 + 8 + 4;
 
 type Result<T> = std::result::Result<T, SnapshotError>;
@@ -28,6 +35,11 @@ fn cut(what: &'static str) -> impl Fn(Short) -> SnapshotError {
 
 fn put_count(out: &mut Vec<u8>, count: usize) {
     out.put_u32(u32::try_from(count).expect("invariant: fewer than 2^32 entries"));
+}
+
+fn put_framed(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.put_u16(u16::try_from(bytes.len()).expect("invariant: a vector is short"));
+    out.put(bytes);
 }
 
 impl Engine {
@@ -76,6 +88,14 @@ impl Engine {
         for group in &self.pending {
             out.put_u16(*group);
         }
+        put_count(&mut out, self.vectors.len());
+        for (group, pending) in &self.vectors {
+            out.put_u16(*group);
+            put_framed(&mut out, &pending.vector.bytes());
+            let mut signatures = Vec::new();
+            write_signatures(&pending.signatures, &mut signatures);
+            put_framed(&mut out, &signatures);
+        }
         out
     }
 
@@ -106,6 +126,9 @@ impl Engine {
         engine.grow();
         for group in 0..engine.state.globals().next_group {
             engine.refresh_group(group);
+            if engine.state.groups()[usize::from(group)].has_risk_set() {
+                engine.settling.insert(group);
+            }
         }
         let reader = &mut Reader::new(&bytes[read..]);
         engine.log_number = reader.u64().map_err(cut("the log number"))?;
@@ -120,6 +143,7 @@ impl Engine {
         engine.read_accounts(reader)?;
         engine.read_books(reader)?;
         engine.read_pending(reader)?;
+        engine.read_vectors(reader)?;
         if !reader.is_done() {
             return bad(format!("{} bytes follow its end", reader.left()));
         }
@@ -285,6 +309,82 @@ impl Engine {
             self.pending.insert(group);
         }
         Ok(())
+    }
+
+    fn read_vectors(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        let end = cut("the pending vectors");
+        for _ in 0..read_count(reader, "pending vectors", VECTOR_BYTES)? {
+            let group = reader.u16().map_err(&end)?;
+            let vector = read_framed(reader, SurfaceVector::read)?;
+            let signatures = read_framed(reader, read_signatures)?;
+            let Some(leaf) = self.state.group(group) else {
+                return bad(format!(
+                    "a vector waits for group {group}, which does not exist"
+                ));
+            };
+            if vector.group != group {
+                return bad(format!("the vector of group {group} names another group"));
+            }
+            let last = self.vectors.last_key_value();
+            if last.is_some_and(|(last, _)| *last >= group) {
+                return bad("the pending vectors do not ascend");
+            }
+            // Who signed is not kept: the nodes of now, unless the caller recovers them.
+            let node = |entry: &NodeSignature| leaf.nodes.get(usize::from(entry.node));
+            let signers = signatures.iter().map(|entry| node(entry).copied());
+            let signers = signers.map(Option::unwrap_or_default).collect();
+            let pending = PendingVector {
+                vector,
+                signatures,
+                signers,
+            };
+            self.vectors.insert(group, pending);
+        }
+        Ok(())
+    }
+
+    /// The groups with a pending vector, and the digest and signature of each of its signatures.
+    #[must_use]
+    pub fn pending_digests(&self, domain: &Domain) -> Vec<(u16, Vec<SignedDigest>)> {
+        let digests = |pending: &PendingVector| {
+            let digest = domain.surface(&pending.vector.bytes());
+            let signed = pending.signatures.iter();
+            signed.map(|entry| (digest, entry.signature)).collect()
+        };
+        let pending = self.vectors.iter();
+        pending
+            .map(|(group, pending)| (*group, digests(pending)))
+            .collect()
+    }
+
+    /// Tells who signed a pending vector that came from a snapshot: the recovered address of each signature.
+    ///
+    /// # Panics
+    /// If the group has no pending vector or the number of signers is not that of its signatures.
+    pub fn set_pending_signers(&mut self, group: u16, signers: Vec<Address>) {
+        let pending = self.vectors.get_mut(&group);
+        let pending = pending.expect("the group has a pending vector");
+        assert_eq!(
+            signers.len(),
+            pending.signatures.len(),
+            "one signer for every signature"
+        );
+        pending.signers = signers;
+    }
+}
+
+/// A part after its length as u16, all of which it must take.
+fn read_framed<T>(
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut Reader<'_>) -> std::result::Result<T, Short>,
+) -> Result<T> {
+    let end = cut("the pending vectors");
+    let length = reader.u16().map_err(&end)?;
+    let bytes = reader.take(length.into()).map_err(&end)?;
+    let inner = &mut Reader::new(bytes);
+    match read(inner) {
+        Ok(part) if inner.is_done() => Ok(part),
+        _ => bad("a pending vector or its signatures are not of their length"),
     }
 }
 

@@ -1,12 +1,13 @@
 //! The waterfall of a group (rules 3.7): who is visited, in which order, and what a visit does.
 
+mod aim;
 mod slice;
 mod tear_up;
 
 use std::cmp::Ordering;
 
+use merkat_settle::liquidation::is_ruined;
 use merkat_settle::ops::{Bankrupt, MicroOp, Stage};
-use merkat_settle::state::parameter;
 use merkat_settle::{Account, Effect, Figures};
 use merkat_values::wide::compare_products;
 
@@ -82,8 +83,8 @@ impl Engine {
             if !run.torn {
                 return Ok(());
             }
-            queue = self.queue(group, |_, leaf, figures| {
-                leaf.stage != 3 && figures.equity < 0
+            queue = self.queue(group, |engine, leaf, figures| {
+                leaf.stage != 3 && figures.equity < 0 && !engine.holds_coins(leaf)
             });
         }
     }
@@ -127,6 +128,12 @@ impl Engine {
         queue
     }
 
+    /// Whether collateral is held: then nobody is bankrupt yet.
+    fn holds_coins(&self, leaf: &Account) -> bool {
+        let mut held = leaf.positions.iter();
+        held.any(|held| held.size > 0 && self.instrument(held.listing).is_spot())
+    }
+
     fn is_candidate(&self, leaf: &Account, figures: &Figures) -> bool {
         if leaf.positions.is_empty() {
             return match leaf.stage {
@@ -135,11 +142,11 @@ impl Engine {
                 _ => figures.equity < 0,
             };
         }
-        leaf.stage != 0 || figures.equity < figures.maintenance
+        leaf.stage != 0 || figures.in_danger()
     }
 
     /// The limit of micro-ops, tested before each decision.
-    fn check_limit(&self) -> Result<(), Full> {
+    pub(crate) fn check_limit(&self) -> Result<(), Full> {
         if self.micro_op_count >= MICRO_OPS_MAXIMUM {
             Err(Full)
         } else {
@@ -149,6 +156,7 @@ impl Engine {
 
     fn visit(&mut self, run: &mut Run, account: u32) -> Result<(), Full> {
         self.check_limit()?;
+        self.expire_delivered(account);
         let leaf = self.leaf(account);
         let figures = self.state.figures(leaf);
         let stage = leaf.stage;
@@ -158,35 +166,24 @@ impl Engine {
             }
             return Ok(());
         }
-        if stage == 3 {
+        if stage == Account::BANKRUPT {
             return self.tear_up_all(run, account);
         }
-        if figures.equity < 0 || (stage == 1 && self.timed_out(account, &figures)) {
+        if is_ruined(&self.state, leaf, &figures, self.time_ns) {
             self.bankrupt(run, account, &figures);
             return self.tear_up_all(run, account);
         }
-        if stage == 1 && figures.equity >= self.state.stop(leaf, &figures) {
+        if stage == 1 && self.state.safe(leaf, &figures) {
             self.leave_stage(account, &figures);
             return Ok(());
         }
         if stage == 0 {
-            if figures.equity >= figures.maintenance {
+            if !figures.in_danger() {
                 return Ok(());
             }
             self.enter_stage(account, &figures);
         }
         self.slice(run.group, account)
-    }
-
-    /// Whether an account in stage 1 has had its time and still misses its maintenance margin.
-    fn timed_out(&self, account: u32, figures: &Figures) -> bool {
-        let leaf = self.leaf(account);
-        let group = self
-            .state
-            .group(leaf.stage_group)
-            .expect("invariant: a stage names a group");
-        figures.equity < figures.maintenance
-            && self.time_ns - leaf.stage_time_ns >= group.unsigned(parameter::STAGE_TIMEOUT_NS)
     }
 
     fn cancel_for_liquidation(&mut self, account: u32) {
@@ -217,7 +214,7 @@ impl Engine {
     fn enter_stage(&mut self, account: u32, figures: &Figures) {
         self.cancel_for_liquidation(account);
         let group = self.state.largest_group(self.leaf(account));
-        let group = group.expect("invariant: E < MM and E >= 0 need a position");
+        let group = group.expect("invariant: danger without ruin needs a position");
         self.emit(&MicroOp::Stage(Stage {
             account,
             group,
@@ -242,6 +239,7 @@ impl Engine {
             equity,
             maintenance,
             initial,
+            ..
         } = *figures;
         self.event(Event::Stage {
             account,

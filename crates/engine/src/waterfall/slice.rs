@@ -1,27 +1,23 @@
 //! A slice of a liquidation against the book (rules 3.7).
 
-use merkat_settle::fill::fees;
-use merkat_settle::liquidation::{liquidated_party, slice_heals, waited};
+use merkat_settle::fill::{bound_holds, slot_fits};
+use merkat_settle::liquidation::{liquidated_party, slice_heals};
+use merkat_settle::margin::Change;
 use merkat_settle::ops::{Liquidate, MicroOp};
-use merkat_settle::{Effect, Figures, Position};
+use merkat_settle::{Account, Effect, Figures, OrderKey, Position};
 
 use super::Full;
-use crate::book::{BUY, SELL};
+use super::aim::Aim;
+use crate::book::SELL;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
 use crate::margin::Fit;
 use crate::matching::{crosses, opposite};
 
-/// Slices in a row without a fill after which a slice asks for all, if the account has waited long enough.
-const EMPTY_SLICES: u8 = 3;
-
 /// A slice under way.
 struct Slice {
     account: u32,
-    listing: u32,
-    /// The side that the liquidated account takes.
-    side: u8,
-    asked: i64,
+    aim: Aim,
     filled: i64,
 }
 
@@ -41,7 +37,7 @@ struct Piece {
 }
 
 impl Engine {
-    /// One slice of the account's largest position in the group, once an epoch.
+    /// One slice of what helps the account most in the group, once an epoch.
     pub(super) fn slice(&mut self, group: u16, account: u32) -> Result<(), Full> {
         let epoch_time = self.state.groups()[usize::from(group)].epoch_time_ns;
         let record = &mut self.accounts[account as usize - 1];
@@ -49,31 +45,19 @@ impl Engine {
             return Ok(());
         }
         record.visited_time = epoch_time;
-        let empty_slices = record.empty_slices;
         let leaf = self.leaf(account);
-        let Some(position) = self.largest_position(group, account) else {
+        let figures = self.state.figures(leaf);
+        let Some(aim) = self.aim(group, account, &figures) else {
             return Ok(());
         };
-        let listing = position.listing;
+        let leaf = self.leaf(account);
         let again = epoch_time == leaf.slice_time_ns;
-        if epoch_time < leaf.slice_time_ns || (again && leaf.slice_listing != listing) {
+        if epoch_time < leaf.slice_time_ns || (again && leaf.slice_listing != aim.listing) {
             return Ok(());
         }
-        let figures = self.state.figures(leaf);
-        let patient = empty_slices >= EMPTY_SLICES
-            && waited(leaf, &self.state.groups()[usize::from(group)], self.time_ns);
-        let all = position.size.abs();
-        let asked = if 3 * figures.equity < 2 * figures.maintenance || patient {
-            all
-        } else {
-            i64::try_from(self.state.slice_share(&position, 0)).map_or(all, |share| share.min(all))
-        };
-        let side = if position.size > 0 { SELL } else { BUY };
         let mut slice = Slice {
             account,
-            listing,
-            side,
-            asked,
+            aim,
             filled: 0,
         };
         while let Step::Again = self.slice_step(&mut slice)? {}
@@ -84,10 +68,8 @@ impl Engine {
     fn end_slice(&mut self, slice: &Slice) {
         let Slice {
             account,
-            listing,
-            asked,
+            aim: Aim { listing, asked, .. },
             filled,
-            ..
         } = *slice;
         let record = &mut self.accounts[account as usize - 1];
         record.empty_slices = if filled > 0 {
@@ -105,59 +87,54 @@ impl Engine {
         });
         let leaf = self.leaf(account);
         let figures = self.state.figures(leaf);
-        if figures.equity >= self.state.stop(leaf, &figures) {
+        if self.state.safe(leaf, &figures) {
             self.leave_stage(account, &figures);
         }
     }
 
-    /// The position in the group with the largest maintenance (ties: the lowest listing).
-    fn largest_position(&self, group: u16, account: u32) -> Option<Position> {
-        let maintenance = |position: &Position| {
-            let quote = self
-                .state
-                .quote(position.listing)
-                .expect("invariant: it is listed");
-            quote.maintenance(position.size)
-        };
-        let held = self.leaf(account).positions.iter();
-        held.filter(|position| self.instrument(position.listing).group == group)
-            .max_by(|left, right| {
-                maintenance(left)
-                    .cmp(&maintenance(right))
-                    .then(right.listing.cmp(&left.listing))
-            })
-            .copied()
-    }
-
     /// Looks at the best opposite order once.
     fn slice_step(&mut self, slice: &mut Slice) -> Result<Step, Full> {
-        let wanted = slice.asked - slice.filled;
+        let Aim {
+            listing,
+            side,
+            asked,
+            is_hedge,
+        } = slice.aim;
+        let wanted = asked - slice.filled;
         let leaf = self.leaf(slice.account);
         let figures = self.state.figures(leaf);
-        let position = leaf.position_in(slice.listing).copied();
+        let position = self.aimed(leaf, &slice.aim);
         let (Some(position), true) = (position, wanted > 0) else {
             return Ok(Step::Over);
         };
-        if figures.equity >= self.state.stop(leaf, &figures) {
+        if self.state.safe(leaf, &figures) {
             return Ok(Step::Over);
         }
-        let book = &self.books[slice.listing as usize - 1];
-        let Some(maker) = book.best(opposite(slice.side)) else {
+        let book = &self.books[listing as usize - 1];
+        let Some(maker) = book.best(opposite(side)) else {
             return Ok(Step::Over);
         };
         let price = self.orders.detail(maker).order.limit_price;
-        let limit = self.state.liquidation_limit(&position, &figures, wanted);
+        let limit = if is_hedge {
+            self.state.slippage_limit(listing, side == SELL, &figures)
+        } else {
+            self.state.liquidation_limit(&position, &figures, wanted)
+        };
         let limit = limit.clamp(0, i128::from(i64::MAX)) as i64;
-        if !crosses(slice.side, limit, price) {
+        if !crosses(side, limit, price) {
             return Ok(Step::Over);
         }
         self.check_limit()?;
-        let quote = self.quote(slice.listing);
+        let quote = self.quote(listing);
         if let Some(reason) = self.maker_unfit(maker, slice.account, &quote) {
             self.cancel(maker, reason);
             return Ok(Step::Again);
         }
-        let room = self.share_left(slice.account, &position, &figures);
+        let room = if is_hedge {
+            self.hedge_room(slice.account, &slice.aim)
+        } else {
+            self.share_left(slice.account, &position, &figures)
+        };
         let size = wanted.min(self.orders.slab[maker].remaining).min(room);
         if size <= 0 {
             return Ok(Step::Over);
@@ -166,47 +143,86 @@ impl Engine {
             self.cancel(maker, Reason::Stale);
             return Ok(Step::Again);
         }
-        let maker_fee = fees(self.instrument(slice.listing), quote.value(size, price)).0;
+        let maker_fee = self.state.fees(listing, size, price).0;
         let Some(fit) = self.fit(maker, price, size, maker_fee) else {
             self.cancel(maker, Reason::Margin);
             return Ok(Step::Again);
         };
-        let (party, _, _) = liquidated_party(&self.state, slice.account, &position, price, size);
-        let after = figures.after(
-            &quote,
-            party.cash_change,
-            party.size_before,
-            party.size_after,
-        );
-        if !slice_heals(&figures, &after) {
+        let piece = Piece { maker, price, size };
+        if !self.piece_heals(slice, &position, &piece, &figures) {
             return Ok(Step::Over);
         }
-        self.liquidate(slice, &position, &Piece { maker, price, size }, fit);
+        self.liquidate(slice, &position, &piece, fit);
         Ok(Step::Again)
+    }
+
+    /// The position that is sold or bought back; of a hedge that of the perpetual, which may be none yet.
+    fn aimed(&self, leaf: &Account, aim: &Aim) -> Option<Position> {
+        let held = leaf.position_in(aim.listing).copied();
+        held.or(aim.is_hedge.then(|| Position {
+            slot: leaf.slot_for(aim.listing),
+            listing: aim.listing,
+            size: 0,
+            base_size: 0,
+        }))
+    }
+
+    /// how much of the perpetual still takes delta off without turning it.
+    fn hedge_room(&self, account: u32, aim: &Aim) -> i64 {
+        let bound = self.state.hedge_bound(self.leaf(account), aim.listing);
+        let bound = bound.filter(|bound| bound.side == aim.side);
+        bound.map_or(0, |bound| bound.most)
+    }
+
+    /// Q-11, and of a hedge that its slot can be had.
+    fn piece_heals(
+        &self,
+        slice: &Slice,
+        position: &Position,
+        piece: &Piece,
+        before: &Figures,
+    ) -> bool {
+        let Piece { price, size, .. } = *piece;
+        let leaf = self.leaf(slice.account);
+        let listing = slice.aim.listing;
+        let side = slice.aim.side;
+        let (party, ..) = liquidated_party(&self.state, slice.account, position, side, price, size);
+        if slice.aim.is_hedge {
+            let limit = self.state.globals().position_limit;
+            let can_be_had =
+                slot_fits(leaf, party.slot, listing, limit) && bound_holds(party.size_after, price);
+            if !can_be_had {
+                return false;
+            }
+        }
+        let size = party.size_after;
+        let held = Change { listing, size };
+        let after = self
+            .state
+            .figures_after(leaf, before, held, party.cash_change);
+        slice_heals(before, &after, self.instrument(listing).is_spot())
     }
 
     /// share(A, slot) - used: what this epoch still lets be taken.
     fn share_left(&self, account: u32, position: &Position, figures: &Figures) -> i64 {
         let leaf = self.leaf(account);
         let all = position.size.abs();
-        if self
-            .state
-            .whole_share(leaf, position, figures, self.time_ns)
-        {
-            return all;
-        }
         let group = &self.state.groups()[usize::from(self.instrument(position.listing).group)];
         let again = group.epoch_time_ns == leaf.slice_time_ns;
         let used = if again { leaf.slice_used } else { 0 };
-        let left = self.state.slice_share(position, used) - i128::from(used);
+        let share = self
+            .state
+            .share(leaf, position, figures, used, self.time_ns);
+        let left = share - i128::from(used);
         i64::try_from(left.min(i128::from(all))).unwrap_or(0)
     }
 
     fn liquidate(&mut self, slice: &mut Slice, position: &Position, piece: &Piece, fit: Fit) {
         let Piece { maker, price, size } = *piece;
+        let names = self.names(self.orders.slab[maker].account, fit);
         self.open_order(maker);
         let key = self.orders.detail(maker).key;
-        let effect = self.emit(&MicroOp::Liquidate(Liquidate {
+        let op = Liquidate {
             account: slice.account,
             slot: position.slot,
             maker: key,
@@ -214,7 +230,13 @@ impl Engine {
             price,
             size,
             margin_rules: u8::from(!fit.holds),
-        }));
+            names,
+        };
+        let effect = self.emit(&if slice.aim.is_hedge {
+            MicroOp::Hedge(op)
+        } else {
+            MicroOp::Liquidate(op)
+        });
         let Effect::Liquidated {
             maker_fee,
             taker_fee,
@@ -223,18 +245,45 @@ impl Engine {
         else {
             panic!("invariant: a slice has the effect of one");
         };
-        self.event(Event::Liquidation {
-            account: slice.account,
-            listing: slice.listing,
-            maker: key,
-            side: slice.side,
-            price,
-            size,
-            maker_fee,
-            taker_fee,
-            liquidation_fee,
-        });
+        self.liquidation_event(slice, piece, key, (maker_fee, taker_fee, liquidation_fee));
         slice.filled += size;
         self.fill_maker(maker, size);
+    }
+
+    fn liquidation_event(
+        &mut self,
+        slice: &Slice,
+        piece: &Piece,
+        maker: OrderKey,
+        fees: (i128, i128, i128),
+    ) {
+        let (account, price, size) = (slice.account, piece.price, piece.size);
+        let (listing, side) = (slice.aim.listing, slice.aim.side);
+        let (maker_fee, taker_fee, liquidation_fee) = fees;
+        self.event(if slice.aim.is_hedge {
+            Event::Hedge {
+                account,
+                listing,
+                maker,
+                side,
+                price,
+                size,
+                maker_fee,
+                taker_fee,
+                liquidation_fee,
+            }
+        } else {
+            Event::Liquidation {
+                account,
+                listing,
+                maker,
+                side,
+                price,
+                size,
+                maker_fee,
+                taker_fee,
+                liquidation_fee,
+            }
+        });
     }
 }

@@ -72,6 +72,7 @@ impl Engine {
             .positions
             .iter()
             .map(|position| position.listing)
+            .filter(|listing| !self.instrument(*listing).is_spot())
             .collect();
         listings.sort_unstable();
         for listing in listings {
@@ -79,7 +80,8 @@ impl Engine {
                 self.tear_up_round(run, account, listing)?;
             }
         }
-        if self.leaf(account).cash < 0 {
+        let leaf = self.leaf(account);
+        if leaf.positions.is_empty() && leaf.cash < 0 {
             self.check_limit()?;
             self.write_off(account);
         }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+pub mod derivatives;
+
 use merkat_engine::Engine;
 use merkat_engine::command::signature_count;
 use merkat_settle::Order;
@@ -140,7 +142,7 @@ pub struct Venue {
     pub time_ns: u64,
     nonces: BTreeMap<u32, u64>,
     items: u64,
-    vectors: BTreeMap<u16, (u64, [u8; 31])>,
+    pub vectors: BTreeMap<u16, (u64, [u8; 31])>,
     pub check: bool,
 }
 
@@ -197,36 +199,51 @@ impl Venue {
         Output::decode(bytes)
     }
 
-    /// Section 4 of the rules.
+    /// Section 4 of the rules, section 8 of derivatives.
     pub fn assert_invariants(&self) {
         let state = self.engine.state();
         let globals = state.globals();
         let mut total = globals.fees + globals.rebates + globals.interest - globals.bad_debt;
         total += globals.claimable_total[0] as i128;
-        let mut sums: BTreeMap<u32, (i64, i64)> = BTreeMap::new();
+        let mut sums: BTreeMap<u32, (i64, i64, i64)> = BTreeMap::new();
         for (_, account) in state.accounts().iter() {
             total += account.cash;
             for position in &account.positions {
                 let sum = sums.entry(position.listing).or_default();
                 sum.0 += position.size;
                 sum.1 += position.size.max(0);
+                sum.2 += position.size.abs();
             }
         }
         for group in state.groups() {
             assert!(group.fund >= 0, "a fund is negative");
             total += group.fund;
         }
-        assert_eq!(
-            total, globals.deposited[0] as i128,
-            "cash appeared or vanished"
-        );
-        for (listing, (sum, long)) in sums {
-            assert_eq!(sum, 0, "the positions of listing {listing} do not sum to 0");
-            let open_interest = state
-                .instrument(listing)
-                .expect("it is listed")
-                .open_interest;
-            assert_eq!(long, open_interest, "open interest of listing {listing}");
+        let mut delivering = false;
+        for (listing, instrument) in state.instruments().iter() {
+            let (sum, long, gross) = sums.get(&listing).copied().unwrap_or_default();
+            let expected = if instrument.state >= 3 { gross } else { long };
+            let open_interest = instrument.open_interest;
+            assert_eq!(
+                expected, open_interest,
+                "open interest of listing {listing}"
+            );
+            if instrument.token > 0 {
+                let token = usize::from(instrument.token);
+                let held = sum as u128 + globals.claimable_total[token];
+                assert_eq!(held, globals.deposited[token], "coins of token {token}");
+            } else if instrument.state == 3 {
+                delivering = true;
+            } else {
+                assert_eq!(sum, 0, "the positions of listing {listing} do not sum to 0");
+            }
+        }
+        // Between the payments of an expiry cash is under way.
+        if !delivering {
+            assert_eq!(
+                total, globals.deposited[0] as i128,
+                "cash appeared or vanished"
+            );
         }
     }
 
@@ -318,7 +335,7 @@ impl Venue {
         self.item(&item)
     }
 
-    fn signatures(count: u8) -> Vec<u8> {
+    pub fn signatures(count: u8) -> Vec<u8> {
         let mut bytes = vec![count];
         for index in 0..count {
             bytes.push(index);

@@ -1,214 +1,9 @@
-//! The events of a command and their bytes (formats, section 5).
+//! The bytes of the events: a frame, the kind, the fields in their order.
 
 use merkat_settle::order::OrderKey;
 use merkat_values::codec::Writer;
 
-/// Why an order left the book without being filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Reason {
-    /// Its owner cancelled it.
-    User = 1,
-    /// Its counter is not above the raised floor.
-    Floor = 2,
-    /// The rest of an immediate-or-cancel order.
-    Immediate = 3,
-    /// Its expiry has come.
-    Expired = 4,
-    /// It would have traded with an order of the same owner.
-    SelfTrade = 5,
-    /// Its price lies outside the band.
-    Band = 6,
-    /// Only reductions are allowed and it is none.
-    Stale = 7,
-    /// Its account cannot hold the position.
-    Margin = 8,
-    /// Its account is being liquidated.
-    Liquidation = 9,
-    /// The listing's fee is above its cap.
-    FeeCap = 10,
-}
-
-/// One event; the fields stand in the order of their bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    missing_docs,
-    reason = "the fields are those of the table in formats.md, section 5"
-)]
-pub enum Event {
-    Refused {
-        code: u16,
-        field: u8,
-    },
-    Accepted {
-        key: OrderKey,
-        listing: u32,
-        side: u8,
-        flags: u8,
-        limit_price: i64,
-        size: i64,
-    },
-    Rested {
-        key: OrderKey,
-        remaining: i64,
-    },
-    Trade {
-        listing: u32,
-        maker: OrderKey,
-        taker: OrderKey,
-        taker_side: u8,
-        price: i64,
-        size: i64,
-        maker_fee: i128,
-        taker_fee: i128,
-    },
-    Cancelled {
-        key: OrderKey,
-        reason: Reason,
-        remaining: i64,
-    },
-    Amended {
-        key: OrderKey,
-        version: u32,
-        limit_price: i64,
-        size: i64,
-        kept_priority: bool,
-    },
-    Renewed {
-        old: OrderKey,
-        new: OrderKey,
-        remaining: i64,
-    },
-    FloorRaised {
-        account: u32,
-        floor: u64,
-    },
-    Withdrawn {
-        account: u32,
-        token: u8,
-        amount: u128,
-        claimable: u128,
-    },
-    Transferred {
-        account: u32,
-        to_account: u32,
-        amount: u128,
-    },
-    Epoch {
-        group: u16,
-        number: u64,
-        time_ns: u64,
-        index: i64,
-        basis: i64,
-        held: u8,
-    },
-    Heartbeat {
-        group: u16,
-        number: u64,
-        time_ns: u64,
-    },
-    GapEnded {
-        group: u16,
-        gap_ns: u64,
-    },
-    Funding {
-        group: u16,
-        hour: u32,
-        rate: i64,
-        cumulative: i128,
-    },
-    Stage {
-        account: u32,
-        stage: u8,
-        equity: i128,
-        maintenance: i128,
-        initial: i128,
-    },
-    Liquidation {
-        account: u32,
-        listing: u32,
-        maker: OrderKey,
-        side: u8,
-        price: i64,
-        size: i64,
-        maker_fee: i128,
-        taker_fee: i128,
-        liquidation_fee: i128,
-    },
-    Slice {
-        account: u32,
-        listing: u32,
-        asked: i64,
-        filled: i64,
-        empty_slices: u8,
-    },
-    Bankrupt {
-        account: u32,
-        group: u16,
-        equity: i128,
-        fund_payment: i128,
-    },
-    TearUp {
-        account: u32,
-        other: u32,
-        listing: u32,
-        price: i128,
-        size: i64,
-        surplus: i128,
-    },
-    WriteOff {
-        account: u32,
-        group: u16,
-        fund_payment: i128,
-        bad_debt: i128,
-    },
-    Deposited {
-        token: u8,
-        account: u32,
-        amount: u128,
-        opened: bool,
-    },
-    GroupSet {
-        group: u16,
-    },
-    Listed {
-        listing: u32,
-        group: u16,
-    },
-    InstrumentSet {
-        listing: u32,
-        state: u8,
-    },
-    VenueSet,
-    FundDeposited {
-        group: u16,
-        amount: u128,
-        fund: i128,
-    },
-    FeesSwept {
-        account: u32,
-        amount: i128,
-        repaid: i128,
-    },
-    InboxRefused {
-        index: u64,
-        code: u16,
-        field: u8,
-    },
-    HourDropped {
-        hour: u32,
-    },
-    WaterfallPending {
-        group: u16,
-    },
-    ForcedWithdrawn {
-        account: u32,
-        token: u8,
-        asked: u128,
-        amount: u128,
-        claimable: u128,
-    },
-}
+use super::Event;
 
 /// The writer of a byte string, chained.
 struct Out<'a>(&'a mut Vec<u8>);
@@ -496,6 +291,90 @@ impl Event {
                 .u16(group)
                 .i128(fund_payment)
                 .i128(bad_debt),
+            _ => self.write_derivatives_event(w),
+        }
+    }
+
+    fn write_derivatives_event<'a>(&self, w: Out<'a>) -> Out<'a> {
+        match *self {
+            Self::EpochReceived {
+                group,
+                number,
+                time_ns,
+            } => w.kind(32).u16(group).u64(number).u64(time_ns),
+            Self::Row {
+                listing,
+                mark,
+                delta,
+                gamma,
+                vega,
+                theta,
+            } => w
+                .kind(33)
+                .u32(listing)
+                .i64(mark)
+                .i64(delta)
+                .i64(gamma)
+                .i64(vega)
+                .i64(theta),
+            Self::AccountGreeks {
+                account,
+                group,
+                delta,
+                gamma,
+                vega,
+                theta,
+            } => w
+                .kind(34)
+                .u32(account)
+                .u16(group)
+                .i128(delta)
+                .i128(gamma)
+                .i128(vega)
+                .i128(theta),
+            Self::DeliveryFixed {
+                group,
+                expiry_ns,
+                price,
+                samples,
+            } => w.kind(35).u16(group).u64(expiry_ns).i64(price).u32(samples),
+            Self::Delivered { listing, price } => w.kind(36).u32(listing).i64(price),
+            Self::Expired {
+                account,
+                listing,
+                size,
+                price,
+                fee,
+            } => w
+                .kind(37)
+                .u32(account)
+                .u32(listing)
+                .i64(size)
+                .i64(price)
+                .i128(fee),
+            Self::Hedge {
+                account,
+                listing,
+                maker,
+                side,
+                price,
+                size,
+                maker_fee,
+                taker_fee,
+                liquidation_fee,
+            } => w
+                .kind(38)
+                .u32(account)
+                .u32(listing)
+                .key(maker)
+                .u8(side)
+                .i64(price)
+                .i64(size)
+                .i128(maker_fee)
+                .i128(taker_fee)
+                .i128(liquidation_fee),
+            Self::MarginModeSet { account, mode } => w.kind(39).u32(account).u8(mode),
+            Self::RiskSet { group } => w.kind(40).u16(group),
             _ => unreachable!("invariant: every other event has its bytes above"),
         }
     }

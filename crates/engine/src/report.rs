@@ -1,0 +1,100 @@
+//! What can be read of the machine for display: nothing here changes what it does.
+
+use merkat_pricing::{Row, Rows, kind};
+use merkat_settle::Account;
+use merkat_values::constants::RATE_ONE;
+
+use crate::engine::Engine;
+
+/// What an account has and must have, in 1e-6 USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountFigures {
+    /// E.
+    pub equity: i128,
+    /// E_w: every position at the worse end of its mark.
+    pub equity_conservative: i128,
+    /// MM.
+    pub maintenance: i128,
+    /// IM of the positions.
+    pub initial: i128,
+    /// IM_venue: with the resting orders.
+    pub initial_with_orders: i128,
+    /// What is owed against collateral.
+    pub loan: i128,
+    /// The largest loan that a new position may lead to.
+    pub loan_limit: i128,
+    /// The largest loan without liquidation.
+    pub debt_line: i128,
+}
+
+/// What an account holds in Greeks in a group, over all its positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountGreeks {
+    /// Base units.
+    pub delta: i128,
+    /// 1e-12 coin a USD.
+    pub gamma: i128,
+    /// 1e-6 USD for a change of vol by 1.00.
+    pub vega: i128,
+    /// 1e-6 USD a year.
+    pub theta: i128,
+}
+
+impl Engine {
+    /// The figures of an account, if it exists. Brings its sums over orders to today's marks, as every order would.
+    pub fn account_figures(&mut self, account: u32) -> Option<AccountFigures> {
+        let leaf = self.state.account(account)?;
+        let figures = self.state.figures(leaf);
+        let with_orders = self.venue_figures(account);
+        Some(AccountFigures {
+            equity: figures.equity,
+            equity_conservative: figures.wide,
+            maintenance: figures.maintenance,
+            initial: figures.initial,
+            initial_with_orders: with_orders.venue_initial,
+            loan: figures.loan(),
+            loan_limit: figures.loan_limit,
+            debt_line: figures.debt_line,
+        })
+    }
+
+    /// What an account holds in Greeks in a group; nothing without a position that is no spot.
+    #[must_use]
+    pub fn account_greeks(&self, account: u32, group: u16) -> Option<AccountGreeks> {
+        self.greeks_of(self.state.account(account)?, group)
+    }
+
+    pub(crate) fn greeks_of(&self, leaf: &Account, group: u16) -> Option<AccountGreeks> {
+        let market = self.state.market(group)?;
+        let (mut sums, mut found) = (AccountGreeks::default(), false);
+        for position in &leaf.positions {
+            let quote = self.quote(position.listing);
+            if quote.group != group {
+                continue;
+            }
+            found |= quote.kind != kind::SPOT;
+            if quote.has_row() {
+                let row: &Row = &market.rows().rows()[quote.row as usize];
+                // 1,024 products of 56 and 63 bits.
+                let size = i128::from(position.size);
+                sums.delta += size * i128::from(row.delta);
+                sums.gamma += size * i128::from(row.gamma);
+                sums.vega += size * i128::from(row.vega);
+                sums.theta += size * i128::from(row.theta);
+            }
+        }
+        let coin = i128::from(market.coin());
+        found.then(|| AccountGreeks {
+            delta: sums.delta.div_euclid(i128::from(RATE_ONE)),
+            gamma: sums.gamma.div_euclid(coin),
+            vega: sums.vega.div_euclid(coin),
+            theta: sums.theta.div_euclid(coin),
+        })
+    }
+
+    /// The standing rows of a group, if it has any.
+    #[must_use]
+    pub fn rows(&self, group: u16) -> Option<&Rows> {
+        self.state.risk(group)?.rows().map(AsRef::as_ref)
+    }
+}
