@@ -26,7 +26,7 @@ from merkat.sdk.commands import KIND_PERPETUAL
 
 FIRST_GROUP: Final = 1
 SESSION_EPOCHS: Final = 3  # one after the other, at the file's own epochs
-SESSION_EVERY: Final = 450  # of the file's epochs: a quarter of an hour
+SESSION_EVERY: Final = 1_800  # of the file's epochs: an hour
 
 
 class FlowWithOptions:

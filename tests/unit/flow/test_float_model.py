@@ -26,6 +26,7 @@ from merkat.spec.risk.group import GroupRisk
 from merkat.spec.risk.parameters import RiskSet
 from merkat.spec.risk.terms import Terms
 from merkat.spec.risk.vector import SurfaceVector
+from merkat.spec.risk.window import Samples as SpecSamples
 
 DAY_NS = 86_400 * 10**9
 EXPIRY = 20_500 * DAY_NS + 8 * 3_600 * 10**9
@@ -101,7 +102,7 @@ def both(
                 COIN,
                 5_000_000,
                 50_000_000,
-                spec_rows.Samples(*samples) if at_end else spec_rows.Samples(0, 0, 0),
+                SpecSamples(*samples) if at_end else SpecSamples(0, 0, 0),
                 standing,
                 before.time_ns if at_end else 0,
             )
