@@ -132,6 +132,11 @@ class _Asked:
             need = add(need, terms.need(order.side, order.limit, order.left), order.sign)
         return buys, sells, need
 
+    def ordered(self) -> list[int]:
+        """The group's listings with an order."""
+        resting = self.venue.accounts[self.account].open_orders.by_listing
+        return [each for each in self.members if each in resting or each == self.listing]
+
     def held(self) -> dict[int, int]:
         """The positions in the group."""
         return {each: self.sizes[each] for each in self.members if self.sizes.get(each, 0)}
@@ -169,7 +174,7 @@ def _of_portfolio(asked: _Asked, group: int, risk: GroupRisk) -> int:
     """The need in a group with rows in mode 1: orders count where their fills would lose."""
     built = _built(asked.venue, group)
     fees, losses = 0, [0] * len(risk.risk_set.scenarios)
-    for listing in asked.members:
+    for listing in asked.ordered():
         terms = ByScenario(listing, asked.venue.instrument(listing).taker_fee, built, risk)
         _, _, (fee, *lost) = asked.orders(listing, terms)
         fees += fee

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hypothesis import settings
@@ -13,7 +16,7 @@ from merkat.spec.orders import Order
 from merkat.spec.settle import margin
 from merkat.spec.values import MINUTE_NS
 from merkat.spec.venue.derivative_events import EpochReceived
-from merkat.spec.venue.events import Deposited
+from merkat.spec.venue.events import Deposited, decode_event, event_name
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
 from tests.support.option_builder import CALL, FUTURE, PUT, SPOT, OptionMarket, expiry_in
@@ -23,6 +26,7 @@ NAMES = ("alice", "bob", "carol", "dave", "alice")
 CASH = (usd(40), usd(150), usd(400), usd(50_000), usd(20))
 EXPIRY = expiry_in(1)
 LISTINGS = 8
+SEEDS = (4, 6, 10, 19)
 
 accounts = st.integers(0, len(NAMES) - 1)
 listings = st.integers(1, LISTINGS)
@@ -201,10 +205,61 @@ class OptionMachine(RuleBasedStateMachine):
         replay: Any = Venue(
             CONFIG, self.market.keys.recover, waterfall_limit=self.market.venue.waterfall_limit
         )
+        self.told: set[str] = set()
         for command in self.market.commands:
-            replay.apply(*command)
+            output = replay.apply(*command)
+            self.told |= {event_name(decode_event(event)) for event in output.events}
         assert replay.snapshot() == self.market.venue.snapshot()
 
 
 OptionMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=50, deadline=None)
 TestOptions = OptionMachine.TestCase
+
+
+def walk(seed: int, steps: int) -> set[str]:
+    """Take random steps that trade and move prices most of the time; the kinds of all events."""
+    draw = random.Random(seed)
+    machine = OptionMachine()
+    machine.start(limit=draw.choice([3, 20, 4_096]), offset=draw.randint(0, 1), wide=0)
+    account, listing = partial(draw.randrange, len(NAMES)), partial(draw.randint, 1, LISTINGS)
+    moves: list[tuple[int, Callable[[], None]]] = [
+        (
+            45,
+            lambda: machine.trade(
+                account(), account(), listing(), draw.choice([1, 5, 10, 40]), draw.randint(-1, 1)
+            ),
+        ),
+        (
+            10,
+            lambda: machine.place(
+                draw.choice([3, account()]),
+                draw.randint(0, 1),
+                draw.randint(-15, 15),
+                draw.randint(1, 40),
+                draw.choice([0, 0, 1, 2, 5]),
+                listing(),
+            ),
+        ),
+        (20, lambda: machine.surface(draw.choice([0, 3, -3, 25, -25]), draw.randint(-10, 10), 1)),
+        (4, lambda: machine.crash(draw.randint(1, 4), draw.choice([-60, -30, 30, 60]))),
+        (2, lambda: machine.heartbeat(1)),
+        (2, lambda: machine.tick(1)),
+        (1, lambda: machine.toward_expiry(draw.choice([29 * MINUTE_NS, SECOND_NS, 0]))),
+        (1, lambda: machine.deliver(draw.randint(80, 120))),
+        (3, lambda: machine.deposit(account(), draw.randint(1, 50_000), draw.random() < 0.6)),
+        (3, lambda: machine.move_money(account(), account(), draw.randint(0, 100), 1)),
+        (2, lambda: machine.margin_mode(account(), draw.randint(0, 1))),
+        (1, machine.reload),
+    ]
+    weights = [weight for weight, _ in moves]
+    for _ in range(steps):
+        draw.choices(moves, weights)[0][1]()
+        machine.holds()
+    machine.teardown()
+    return machine.told
+
+
+def test_a_dense_walk_trades_liquidates_hedges_and_delivers() -> None:
+    told = set().union(*(walk(seed, 250) for seed in SEEDS))
+    wanted = {"trade", "stage", "slice", "liquidation", "hedge", "bankrupt", "tear_up", "expired"}
+    assert wanted <= told, f"the walk should meet {wanted - told}"
