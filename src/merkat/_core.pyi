@@ -40,10 +40,57 @@ class Engine:
     def state_root(self) -> bytes: ...
     def venue_digest(self) -> bytes: ...
     def snapshot(self) -> bytes: ...
+    def row_job(self, group: int) -> RowJob | None:
+        """Return what building the rows of a group's pending vector takes; None without one."""
+
+    def offer_rows(self, rows: Rows) -> None:
+        """Offer rows built beside the engine; `activate` uses them if they are the right ones.
+
+        Wrong rows, or none, change nothing but the time that `activate` takes.
+        """
+
+    def account_figures(self, account: int) -> tuple[int, int, int, int, int, int, int, int] | None:
+        """Return what an account has and must have, in 1e-6 USD; None without the account.
+
+        Equity, conservative equity, MM, IM, IM with orders, loan, its limit, debt line.
+        """
+
+    def account_greeks(self, account: int, group: int) -> tuple[int, int, int, int] | None:
+        """Return delta, gamma, vega, theta as event account_greeks has them, now.
+
+        None without a position in the group that is not spot.
+        """
+
+    def rows(self, group: int) -> tuple[int, bytes] | None:
+        """Return the number of scenarios and the standing rows of a group; None without rows.
+
+        The bytes are u32 count and the rows of derivatives.md section 1.
+        """
+
     @property
     def log_number(self) -> int: ...
     @property
     def time_ns(self) -> int: ...
+
+@final
+class RowJob:
+    """All that the rows of a pending vector depend on, copied from the engine."""
+
+    def build(self) -> Rows:
+        """Build the rows, on any thread; ValueError if `activate` would refuse the vector."""
+
+    @property
+    def group(self) -> int: ...
+
+@final
+class Rows:
+    """What a row job made."""
+
+    @property
+    def root(self) -> bytes:
+        """The root that `activate` names; 31 zero bytes where the vector will be held."""
+
+    def __len__(self) -> int: ...
 
 @final
 class Settlement:
@@ -141,7 +188,7 @@ def keccak256(data: bytes) -> bytes: ...
 def sign_commands(
     chain_id: int, verifying_contract: bytes, salt: bytes, commands: bytes, secrets: bytes
 ) -> bytes:
-    """Fill the last 65 bytes of commands framed by u32, with one secret of 32 bytes each."""
+    """Fill the last 65 bytes of commands (kinds 1 to 8) framed by u32, one secret of 32 bytes each."""
 
 def sign_oracle(
     chain_id: int,
@@ -151,7 +198,7 @@ def sign_oracle(
     nodes: bytes,
     secrets: bytes,
 ) -> bytes:
-    """Sign a vector (74 bytes) or a heartbeat (49 bytes); returns the `signatures` part."""
+    """Sign a vector of version 1 or 2 or a heartbeat (49 bytes); returns the `signatures` part."""
 
 def sign_receipts(
     chain_id: int,

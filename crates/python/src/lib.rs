@@ -24,7 +24,7 @@ mod _core {
         Journal, JournalError, JournalRefusedError, chain_hashes, newest_snapshot,
     };
     #[pymodule_export]
-    use super::machines::{Book, Engine};
+    use super::machines::{Book, Engine, RowJob, Rows};
     #[pymodule_export]
     use super::pricing::{
         black76_q64, black76_q64_batch, black76_values, greeks_q64, greeks_q64_batch, implied_vols,

@@ -2,14 +2,25 @@
 
 use std::time::Instant;
 
-use merkat_engine::Engine as Machine;
 use merkat_engine::tape::{RECORD, TapeMatcher};
+use merkat_engine::{Engine as Machine, OfferedRows, RowJob as Job};
 use merkat_settle::Domain;
+use merkat_signer::recover_batch;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::framing::{Record, records, signers, value_error};
 use crate::signing::{domain, recover_all};
+
+/// The machine of a snapshot, with the signers of its pending vectors recovered.
+fn restored(domain: &Domain, snapshot: &[u8]) -> Result<Machine, String> {
+    let mut machine = Machine::from_snapshot(snapshot).map_err(|error| error.to_string())?;
+    for (group, digests) in machine.pending_digests(domain) {
+        let signers = recover_batch(&digests).into_iter();
+        machine.set_pending_signers(group, signers.map(Option::unwrap_or_default).collect());
+    }
+    Ok(machine)
+}
 
 /// The venue machine.
 #[pyclass(module = "merkat._core")]
@@ -84,8 +95,8 @@ impl Engine {
         snapshot: &[u8],
     ) -> PyResult<Self> {
         let domain = domain(chain_id, verifying_contract, salt)?;
-        let machine = py.detach(|| Machine::from_snapshot(snapshot));
-        let machine = machine.map_err(|error| value_error(error.to_string()))?;
+        let machine = py.detach(|| restored(&domain, snapshot));
+        let machine = machine.map_err(value_error)?;
         Ok(Self { machine, domain })
     }
 
@@ -118,6 +129,45 @@ impl Engine {
         PyBytes::new(py, &snapshot)
     }
 
+    /// What a worker needs to build the rows of a group's pending vector; None if it has none.
+    fn row_job(&self, group: u16) -> Option<RowJob> {
+        self.machine.row_job(group).map(|job| RowJob { job })
+    }
+
+    /// Offers rows that were built beside the engine: `activate` uses them if they are the right ones.
+    fn offer_rows(&mut self, rows: &Rows) {
+        self.machine.offer_rows(rows.rows.clone());
+    }
+
+    /// Equity, its conservative value, MM, IM, IM with orders, loan, its limit, debt line; None without the account.
+    fn account_figures(&mut self, account: u32) -> Option<Figures> {
+        let figures = self.machine.account_figures(account)?;
+        Some((
+            figures.equity,
+            figures.equity_conservative,
+            figures.maintenance,
+            figures.initial,
+            figures.initial_with_orders,
+            figures.loan,
+            figures.loan_limit,
+            figures.debt_line,
+        ))
+    }
+
+    /// Delta, gamma, vega, theta of an account in a group; None without a position there that is no spot.
+    fn account_greeks(&self, account: u32, group: u16) -> Option<(i128, i128, i128, i128)> {
+        let greeks = self.machine.account_greeks(account, group)?;
+        Some((greeks.delta, greeks.gamma, greeks.vega, greeks.theta))
+    }
+
+    /// The number of scenarios and the standing rows of a group: u32 count and the rows; None without rows.
+    fn rows<'py>(&self, py: Python<'py>, group: u16) -> Option<(usize, Bound<'py, PyBytes>)> {
+        let rows = self.machine.rows(group)?;
+        let mut bytes = Vec::new();
+        rows.write(&mut bytes);
+        Some((rows.set().scenarios.len(), PyBytes::new(py, &bytes)))
+    }
+
     #[getter]
     fn log_number(&self) -> u64 {
         self.machine.log_number()
@@ -126,6 +176,54 @@ impl Engine {
     #[getter]
     fn time_ns(&self) -> u64 {
         self.machine.time_ns()
+    }
+}
+
+/// Equity, its conservative value, MM, IM, IM with orders, loan, its limit, debt line, in 1e-6 USD.
+type Figures = (i128, i128, i128, i128, i128, i128, i128, i128);
+
+/// All that the rows of a pending vector depend on.
+#[pyclass(module = "merkat._core", frozen)]
+pub struct RowJob {
+    job: Job,
+}
+
+#[pymethods]
+impl RowJob {
+    /// Builds the rows, on any thread. A vector that `activate` would refuse raises `ValueError`.
+    fn build(&self, py: Python<'_>) -> PyResult<Rows> {
+        let rows = py.detach(|| self.job.clone().build());
+        let rows = rows.map_err(|refusal| {
+            value_error(format!(
+                "the rows of the pending vector of group {}: {refusal}; activate will drop it",
+                self.job.vector().group
+            ))
+        })?;
+        Ok(Rows { rows })
+    }
+
+    #[getter]
+    fn group(&self) -> u16 {
+        self.job.vector().group
+    }
+}
+
+/// What a row job made.
+#[pyclass(module = "merkat._core", frozen)]
+pub struct Rows {
+    rows: OfferedRows,
+}
+
+#[pymethods]
+impl Rows {
+    /// The root that `activate` names; 31 zero bytes where the vector will be held.
+    #[getter]
+    fn root<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.rows.root())
+    }
+
+    fn __len__(&self) -> usize {
+        self.rows.count()
     }
 }
 

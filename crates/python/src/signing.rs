@@ -3,7 +3,8 @@
 use merkat_engine::command::signature_count;
 use merkat_engine::signing::signed_digests;
 use merkat_settle::ops::Heartbeat;
-use merkat_settle::{Domain, NodeSignature, Vector};
+use merkat_settle::order::AnyVector;
+use merkat_settle::{Domain, NodeSignature};
 use merkat_signer::{Secret, recover, recover_batch, sign_batch};
 use merkat_values::codec::Reader;
 use merkat_values::{Address, keccak};
@@ -113,10 +114,10 @@ pub fn sign_commands<'py>(
     let mut items = Vec::with_capacity(found.len());
     for (index, (command, key)) in found.iter().zip(secrets).enumerate() {
         let digests = signed_digests(&domain, command);
-        let signed = matches!(command.get(1), Some(1..=7)) && signature_count(command) == 1;
+        let signed = matches!(command.get(1), Some(1..=8)) && signature_count(command) == 1;
         if !signed {
             return Err(value_error(format!(
-                "command {index} is none that a wallet signs (kinds 1 to 7 of exact length)"
+                "command {index} is none that a wallet signs (kinds 1 to 8 of exact length)"
             )));
         }
         items.push((secret(&format!("secret {index}"), key)?, digests[0].0));
@@ -133,7 +134,8 @@ pub fn sign_commands<'py>(
     Ok(PyBytes::new(py, &out))
 }
 
-/// Signs a vector (74 bytes) or the body of a heartbeat (49 bytes) with nodes' secrets; returns the `signatures` part.
+/// Signs a vector (of version 1 or 2) or the body of a heartbeat (49 bytes) with nodes' secrets; returns the
+/// `signatures` part.
 #[pyfunction]
 pub fn sign_oracle<'py>(
     py: Python<'py>,
@@ -173,21 +175,19 @@ pub fn sign_oracle<'py>(
 }
 
 fn oracle_digest(domain: &Domain, payload: &[u8]) -> PyResult<[u8; 32]> {
-    match payload.len() {
-        Vector::BYTES => {
-            let vector = Vector::read(&mut Reader::new(payload));
-            let vector =
-                vector.map_err(|_| value_error("payload: the vector's version is not 1"))?;
-            Ok(domain.epoch(&vector))
-        }
-        BEAT_BYTES => {
-            let bytes = [payload, &[0]].concat();
-            let beat = Heartbeat::read(&mut Reader::new(&bytes));
-            Ok(domain.heartbeat(&beat.expect("invariant: 49 bytes and no signatures")))
-        }
-        length => Err(value_error(format!(
-            "payload has {length} bytes, expected {} (vector) or {BEAT_BYTES} (heartbeat)",
-            Vector::BYTES
+    if payload.len() == BEAT_BYTES {
+        let bytes = [payload, &[0]].concat();
+        let beat = Heartbeat::read(&mut Reader::new(&bytes));
+        return Ok(domain.heartbeat(&beat.expect("invariant: 49 bytes and no signatures")));
+    }
+    let reader = &mut Reader::new(payload);
+    match AnyVector::read(reader) {
+        Ok(vector) if reader.is_done() => Ok(domain.vector(&vector)),
+        _ => Err(value_error(format!(
+            "payload has {} bytes and version {}, expected a vector of version 1 (74 bytes) or 2 (107 + 56 an expiry), \
+             or a heartbeat ({BEAT_BYTES} bytes)",
+            payload.len(),
+            payload.first().copied().unwrap_or_default()
         ))),
     }
 }
