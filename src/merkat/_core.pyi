@@ -188,7 +188,7 @@ def keccak256(data: bytes) -> bytes: ...
 def sign_commands(
     chain_id: int, verifying_contract: bytes, salt: bytes, commands: bytes, secrets: bytes
 ) -> bytes:
-    """Fill the last 65 bytes of commands (kinds 1 to 8) framed by u32, one secret of 32 bytes each."""
+    """Fill the last 65 bytes of commands (kinds 1 to 8) framed by u32, one secret of 32 each."""
 
 def sign_oracle(
     chain_id: int,
@@ -336,3 +336,43 @@ def implied_vols(
     forward: Buffer, strike: Buffer, years: Buffer, rate: Buffer, price: Buffer, is_call: Buffer
 ) -> bytes:
     """Return a column of volatilities as doubles: 0 at the intrinsic value, NaN where none fits."""
+
+def build_rows(
+    risk_set: bytes,
+    vector: bytes,
+    listings: Sequence[tuple[int, int, int, int, int]],
+    basis_clamp: int,
+    maintenance_rate: int,
+) -> bytes:
+    """Build the rows of listings (listing, kind, strike, expiry ns, quantum) without rows before.
+
+    Returns u32 count and the rows of derivatives.md section 1. Raises ValueError with the rule
+    that refuses the vector.
+    """
+
+@final
+class MarginBook:
+    """The rows of a group, ready to value portfolios; amounts in 1e-6 USD."""
+
+    def __new__(cls, risk_set: bytes, vector: bytes, rows: bytes, coin: int) -> MarginBook: ...
+    def margin(self, positions: Sequence[tuple[int, int]], fund: int) -> tuple[int, int, int]:
+        """Return (MM, IM, worst) of (listing, size) positions, computed from nothing."""
+
+    def sweep(
+        self, portfolios: Sequence[Sequence[tuple[int, int]]], fund: int
+    ) -> list[tuple[int, int, int]]:
+        """Return (MM, IM, worst) of many portfolios, each from nothing."""
+
+    def portfolio(self, positions: Sequence[tuple[int, int]]) -> MarginPortfolio: ...
+
+@final
+class MarginPortfolio:
+    """The positions of an account in one group, whose sums are kept while they change."""
+
+    def change(self, listing: int, by: int) -> None: ...
+    def margin(self, fund: int) -> tuple[int, int, int]: ...
+    def margin_repeated(self, fund: int, count: int) -> tuple[int, int, int]: ...
+    def change_repeated(
+        self, listing: int, by: int, fund: int, count: int
+    ) -> tuple[int, int, int]:
+        """Change one position there and back `count` times: two changes, two margins each."""

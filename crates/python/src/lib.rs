@@ -6,6 +6,7 @@ mod chain;
 mod framing;
 mod journal;
 mod machines;
+mod margin;
 mod pricing;
 mod settlement;
 mod signing;
@@ -25,6 +26,8 @@ mod _core {
     };
     #[pymodule_export]
     use super::machines::{Book, Engine, RowJob, Rows};
+    #[pymodule_export]
+    use super::margin::{MarginBook, MarginPortfolio, build_rows};
     #[pymodule_export]
     use super::pricing::{
         black76_q64, black76_q64_batch, black76_values, greeks_q64, greeks_q64_batch, implied_vols,
