@@ -51,6 +51,14 @@ class Story:
         price = self.market.row(listing).mark // TICK * TICK + TICK
         self.market.trade(buyer, seller, price, size, listing=listing)
 
+    def trade(self) -> None:
+        """The seller is short calls, the holder long futures and a later call on its coins."""
+        for listing in self.calls:
+            self.sell(self.desk, self.seller, listing, coins(3))
+        self.sell(self.holder, self.desk, self.future, coins(5))
+        self.sell(self.holder, self.desk, self.later, coins(4))
+        self.sell(self.desk, self.holder, self.put, coins(6))
+
     def cash(self) -> int:
         """What all accounts have, and the fund."""
         accounts = self.market.venue.settlement.accounts.values()
@@ -63,12 +71,7 @@ def test_from_the_listing_to_the_delivery() -> None:
     deposited = story.cash()
     assert len(story.rows.of(RowMade)) == 9
 
-    # Trades: the seller is short calls, the holder long futures and a later call on its coins.
-    for listing in story.calls:
-        story.sell(desk, seller, listing, coins(3))
-    story.sell(holder, desk, story.future, coins(5))
-    story.sell(holder, desk, story.later, coins(4))
-    story.sell(desk, holder, story.put, coins(6))
+    story.trade()
     reply = story.walk(101)
     greeks = {each.account: each for each in reply.of(GreeksOfAccount)}
     assert set(greeks) == {seller.number, desk.number, holder.number}
