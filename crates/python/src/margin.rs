@@ -86,7 +86,9 @@ impl MarginBook {
 
     fn place(&self, listing: u32) -> PyResult<usize> {
         self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!("listing {listing} has no row; expected one of the rows"))
+            value_error(format!(
+                "listing {listing} has no row; expected one of the rows"
+            ))
         })
     }
 }
@@ -170,7 +172,9 @@ impl MarginPortfolio {
     /// Changes one position by a signed size.
     fn change(&mut self, listing: u32, by: i64) -> PyResult<()> {
         let place = self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!("listing {listing} has no row; expected one of the rows"))
+            value_error(format!(
+                "listing {listing} has no row; expected one of the rows"
+            ))
         })?;
         self.portfolio.change(&self.market, place, by);
         Ok(())
@@ -205,7 +209,9 @@ impl MarginPortfolio {
         count: u32,
     ) -> PyResult<(i128, i128, u8)> {
         let place = self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!("listing {listing} has no row; expected one of the rows"))
+            value_error(format!(
+                "listing {listing} has no row; expected one of the rows"
+            ))
         })?;
         let (market, portfolio) = (&self.market, &mut self.portfolio);
         Ok(py.detach(|| {
