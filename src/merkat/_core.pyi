@@ -40,6 +40,9 @@ class Engine:
     def state_root(self) -> bytes: ...
     def venue_digest(self) -> bytes: ...
     def snapshot(self) -> bytes: ...
+    def pending_vectors(self) -> list[tuple[int, int, bytes]]:
+        """Return group, number and hash of each pending vector, ascending by group."""
+
     def row_job(self, group: int) -> RowJob | None:
         """Return what building the rows of a group's pending vector takes; None without one."""
 

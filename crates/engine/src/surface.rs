@@ -128,6 +128,11 @@ impl Engine {
             .check_epoch(&op.vector, &op.signatures, self.time_ns)
     }
 
+    /// The pending vectors, ascending by group.
+    pub fn pending_vectors(&self) -> impl Iterator<Item = &SurfaceVector> {
+        self.vectors.values().map(|pending| &pending.vector)
+    }
+
     /// What a worker needs to build the rows of a group's pending vector; nothing if it has none.
     #[must_use]
     pub fn row_job(&self, group: u16) -> Option<RowJob> {

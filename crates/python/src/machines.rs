@@ -129,6 +129,20 @@ impl Engine {
         PyBytes::new(py, &snapshot)
     }
 
+    /// Group, number and hash of each pending vector, ascending by group.
+    fn pending_vectors<'py>(&self, py: Python<'py>) -> Vec<(u16, u64, Bound<'py, PyBytes>)> {
+        let vectors = self.machine.pending_vectors();
+        vectors
+            .map(|vector| {
+                (
+                    vector.group,
+                    vector.number,
+                    PyBytes::new(py, &vector.hash()),
+                )
+            })
+            .collect()
+    }
+
     /// What a worker needs to build the rows of a group's pending vector; None if it has none.
     fn row_job(&self, group: u16) -> Option<RowJob> {
         self.machine.row_job(group).map(|job| RowJob { job })
