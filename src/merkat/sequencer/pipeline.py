@@ -97,8 +97,7 @@ class Sequencer:
         self._log_number = engine.log_number
         self._time_ns = engine.time_ns
         self._rows = RowBuilder(engine)
-        if hasattr(engine, "pending_vectors"):
-            self._rows.look()
+        self._rows.look()
 
     @classmethod
     def create(

@@ -26,7 +26,7 @@ WORKERS: Final = 2
 ATTEMPTS_MAX: Final = 5
 
 
-_VECTOR_NAME_END: Final = 12  # of an `activate`: group and number stand before it
+_GROUP: Final = slice(2, 4)  # of an `activate`
 
 
 class Rows(Protocol):
@@ -47,8 +47,8 @@ class RowJob(Protocol):
 class RowEngine(Protocol):
     """What the builder needs of `_core.Engine`."""
 
-    def pending_vectors(self) -> list[tuple[int, int]]:
-        """Return (group, number) of each pending vector, ascending."""
+    def pending_vectors(self) -> list[tuple[int, int, bytes]]:
+        """Return group, number and hash of each pending vector, ascending by group."""
 
     def row_job(self, group: int) -> RowJob | None:
         """Return what building the rows of a group's pending vector takes; None without one."""
@@ -63,9 +63,13 @@ class RowsError(RuntimeError):
 
 @dataclass(slots=True)
 class _Job:
-    """The rows of one vector: being built, or (`told`) their `activate` was handed out."""
+    """The rows of one vector: being built, or (`told`) their `activate` was handed out.
+
+    The hash names the vector: one that replaces a pending one has the same number.
+    """
 
     number: int
+    hash: bytes
     future: Future[Rows]
     attempts: int
     told: bool = False
@@ -96,26 +100,26 @@ class RowBuilder:
             if command[1] == commands.EPOCH:
                 received = received or command[2] == SURFACE_VERSION
             elif command[1] == commands.ACTIVATE:
-                activated.add(command[2:_VECTOR_NAME_END])
+                activated.add(int.from_bytes(command[_GROUP], "big"))
         if received or activated:
             self.look(activated)
 
-    def look(self, activated: Collection[bytes] = ()) -> None:
+    def look(self, activated: Collection[int] = ()) -> None:
         """Begin a job for each pending vector that has none.
 
-        `activated` names (group u16, number u64) the vectors whose `activate` has been applied: one
-        that is still pending was refused, its rows no longer fit and are built again.
+        `activated` are the groups of which an `activate` has been applied: a vector that was told
+        and is still pending was refused, its rows no longer fit and are built again.
         """
-        pending = dict(self._engine.pending_vectors())
+        pending = {group: (number, name) for group, number, name in self._engine.pending_vectors()}
         for group in [group for group in self._jobs if group not in pending]:
             self._drop(group)
-        for group, number in pending.items():
+        for group, (number, name) in pending.items():
             job = self._jobs.get(group)
-            if job is not None and job.number == number:
-                if job.told and _name(group, number) in activated:
-                    self._begin(group, number, job.attempts + 1)
+            if job is not None and job.hash == name:
+                if job.told and group in activated:
+                    self._begin(group, number, name, job.attempts + 1)
             elif job is None or job.told or job.future.cancel() or job.future.done():
-                self._begin(group, number, 1)
+                self._begin(group, number, name, 1)
             # Else the worker has an older vector's rows in hand: `take` begins the newer job.
 
     def take(self, wait: bool) -> list[bytes]:
@@ -147,20 +151,20 @@ class RowBuilder:
 
     def _newest(self, group: int, wait: bool) -> _Job | None:
         """Return the job of the group's pending vector; an older one that is done is replaced."""
-        number = dict(self._engine.pending_vectors()).get(group)
         job = self._jobs[group]
-        if number is None:
+        newest = next((one for one in self._engine.pending_vectors() if one[0] == group), None)
+        if newest is None:
             self._drop(group)
             return None
-        if job.number == number:
+        if job.hash == newest[2]:
             return job
         if not wait and not job.future.done():
             return None
         finished([job.future])
-        self._begin(group, number, 1)
+        self._begin(*newest, 1)
         return self._jobs[group]
 
-    def _begin(self, group: int, number: int, attempt: int) -> None:
+    def _begin(self, group: int, number: int, name: bytes, attempt: int) -> None:
         if attempt > ATTEMPTS_MAX:
             raise RowsError(
                 f"group {group}: the rows of vector {number} were refused {ATTEMPTS_MAX} times "
@@ -171,7 +175,7 @@ class RowBuilder:
         row_job = self._engine.row_job(group)
         assert row_job is not None, "the group's vector is pending: the engine has just said so"
         future = self._workers.submit(row_job.build)
-        self._jobs[group] = _Job(number, future, attempt)
+        self._jobs[group] = _Job(number, name, future, attempt)
 
     def _drop(self, group: int) -> None:
         self._jobs.pop(group).future.cancel()
@@ -192,7 +196,3 @@ class RowBuilder:
             ) from error
         self._engine.offer_rows(rows)
         return rows.root
-
-
-def _name(group: int, number: int) -> bytes:
-    return group.to_bytes(2, "big") + number.to_bytes(8, "big")

@@ -53,10 +53,16 @@ class Engine:
 
     def __init__(self) -> None:
         self.pending: dict[int, int] = {}
+        self.version = 0  # of what is pending: another one has another hash
         self.jobs: list[Job] = []
         self.offered: list[bytes] = []
 
-    def pending_vectors(self) -> list[tuple[int, int]]:
+    def pending_vectors(self) -> list[tuple[int, int, bytes]]:
+        return [
+            (group, number, bytes([self.version, number])) for group, number in self.pending_items()
+        ]
+
+    def pending_items(self) -> list[tuple[int, int]]:
         return sorted(self.pending.items())
 
     def row_job(self, group: int) -> Job:
@@ -146,6 +152,21 @@ def test_a_newer_vector_replaces_an_older_one_under_way(
         engine.let_go()
     assert told == [commands.activate(0, 5, root_of(0, 5))]
     assert engine.offered == [root_of(0, 5)], "older rows must not be offered"
+
+
+def test_a_newer_vector_of_the_same_number_replaces_a_pending_one(
+    engine: Engine, builder: RowBuilder
+) -> None:
+    """E-02: until one is taken up, every vector of a group has the same number."""
+    receive(engine, builder, 0, 1)
+    engine.let_go()
+    builder.take(wait=True)
+    engine.version = 1
+    receive(engine, builder, 0, 1)
+    assert builder.building == (0,), "the rows that were told are another vector's"
+    engine.let_go()
+    assert len(builder.take(wait=True)) == 1
+    assert len(engine.jobs) == 2
 
 
 def test_waiting_gives_the_newest_too(engine: Engine, builder: RowBuilder) -> None:

@@ -183,3 +183,5 @@ def test_replay_without_a_worker_reaches_the_same_root(venue: Venue) -> None:
     with open_reading(venue.directory, DOMAIN) as reading:
         assert replay(reading, from_snapshot=False).digests == digests
         assert replay(reading, from_snapshot=True).digests == digests
+    venue.sequencer = Sequencer.resume(venue.directory, SECRET, 1 << 20)
+    assert venue.sequencer.digests() == digests
