@@ -107,10 +107,11 @@ fn packed(fields: &[i64]) -> [u8; 32] {
 
 fn static_words(row: &Row) -> [[u8; 32]; 4] {
     let mut first = [0; 32];
-    first[11..15].copy_from_slice(&row.listing.to_be_bytes());
-    first[15] = row.kind;
-    first[16..24].copy_from_slice(&row.strike.to_be_bytes());
-    first[24..].copy_from_slice(&row.expiry_ns.to_be_bytes());
+    first[3..7].copy_from_slice(&row.listing.to_be_bytes());
+    first[7] = row.kind;
+    first[8..16].copy_from_slice(&row.strike.to_be_bytes());
+    first[16..24].copy_from_slice(&row.expiry_ns.to_be_bytes());
+    first[24..].copy_from_slice(&row.years.to_be_bytes());
     [
         first,
         packed(&[row.mark, row.low, row.high]),
