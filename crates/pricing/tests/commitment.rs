@@ -47,6 +47,7 @@ fn static_words(row: Option<&Row>) -> Vec<u8> {
     first.push(row.kind);
     first.extend(row.strike.to_be_bytes());
     first.extend(row.expiry_ns.to_be_bytes());
+    first.extend(row.years.to_be_bytes());
     let words = [
         padded(&first),
         triple(&[row.mark, row.low, row.high]),
