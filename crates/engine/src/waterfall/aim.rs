@@ -46,8 +46,10 @@ impl Engine {
         let other =
             hedge.or_else(|| removal.map(|removal| self.slice_of(account, figures, &removal)));
         let empty_slices = self.accounts[account as usize - 1].empty_slices;
+        // Collateral that finds no buyer takes turns with the rest.
+        let turn = self.state.groups()[usize::from(group)].epoch_number % 2 == 0;
         if figures.loan() > 0
-            && (empty_slices < EMPTY_SLICES || other.is_none())
+            && (empty_slices < EMPTY_SLICES || turn || other.is_none())
             && let Some(position) = self.collateral(group, leaf)
         {
             let asked = self.state.spot_share(&position, figures);
