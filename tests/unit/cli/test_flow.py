@@ -76,3 +76,50 @@ def test_a_prefill_longer_than_the_tape_is_refused(
     path.write_bytes(bytes([0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]) + bytes(7))
     assert flow.command(path, prefill=2) == 3
     assert "fewer than the prefill" in capsys.readouterr().err
+
+
+def test_options_and_chains_have_a_place_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain, tape = tmp_path / "chain.csv.gz", tmp_path / "some.tape"
+    assert flow.command(tape, options=chain) == 2
+    assert "--options stands beside a market file" in capsys.readouterr().err
+    assert flow.command(options=chain) == 2
+    assert flow.command(tmp_path / "a.csv.xz", options=chain, anchor=True) == 2
+    assert flow.command(tape, chains=tmp_path) == 2
+    assert "--chains is a flow of its own" in capsys.readouterr().err
+    assert flow.command(chains=tmp_path, anchor=True) == 2
+
+
+def test_absent_chains_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert flow.command(chains=tmp_path / "absent") == 3
+    assert "--chains" in capsys.readouterr().err
+    assert flow.command(chains=tmp_path) == 3
+    assert "expected recorded option chains" in capsys.readouterr().err
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    assert flow.command(chains=plain) == 3
+    assert "is a file" in capsys.readouterr().err
+    market = tmp_path / "a.csv.xz"
+    market.write_text("x")
+    assert flow.command(market, options=tmp_path / "absent") == 3
+    assert "--options" in capsys.readouterr().err
+    assert flow.command(market, options=plain) == 3
+    assert "not a gzip-compressed CSV" in capsys.readouterr().err
+
+
+def test_a_file_that_begins_like_a_futures_recording_is_taken_for_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "some.tape"
+    path.write_bytes(b"DBN" + bytes(21))
+    assert flow.command(path) == 3
+    assert "not a DBN file" in capsys.readouterr().err
+
+
+def test_without_numpy_chains_say_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("merkat.oracle.extra.find_spec", lambda name: None)
+    assert flow.command(chains=tmp_path) == 4
+    assert "pip install 'merkat[calibration]'" in capsys.readouterr().err
