@@ -200,7 +200,8 @@ def _settlement_part(accounts: int, domain: Domain) -> bytes:
     words = Account(owner=b"\x11" * 20, cash=1_000_000).words() + bytes(4)
     records = b"".join(number.to_bytes(4, "big") + words for number in range(1, accounts + 1))
     none = bytes(4)
-    rest = state.globals_.words() + none + none + accounts.to_bytes(4, "big") + records + none
+    part = state.globals_.words() + none + none + accounts.to_bytes(4, "big") + records
+    rest = part + none + none  # no order, no risk record
     return len(rest).to_bytes(4, "big") + rest
 
 
