@@ -24,6 +24,14 @@ enum Step {
         lots: i64,
         amends: bool,
     },
+    /// One rests at the mark, another takes it.
+    Cross {
+        maker: u32,
+        taker: u32,
+        listing: u32,
+        side: u8,
+        lots: i64,
+    },
     Cancel(u32),
     Mode(u32, u8),
     Cash {
@@ -51,18 +59,20 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let account = 1..=ACCOUNTS;
     prop_oneof![
-        30 => (account.clone(), 1..=LISTINGS, 0u8..2, prop_oneof![Just(0u8), Just(1), Just(2), Just(5)], 80i64..120, 1i64..3_000_000, any::<bool>())
-            .prop_map(|(account, listing, side, flags, share, lots, amends)| Step::Order { account, listing, side, flags, share, lots, amends }),
+        24 => (account.clone(), 1..=LISTINGS, 0u8..2, prop_oneof![Just(0u8), Just(1), Just(2), Just(5)], 96i64..105, 1i64..3_000_000, 0u8..8)
+            .prop_map(|(account, listing, side, flags, share, lots, amends)| Step::Order { account, listing, side, flags, share, lots, amends: amends == 0 }),
+        16 => (account.clone(), account.clone(), 1..=LISTINGS, 0u8..2, 1i64..5_000_000)
+            .prop_map(|(maker, taker, listing, side, lots)| Step::Cross { maker, taker, listing, side, lots }),
         2 => account.clone().prop_map(Step::Cancel),
         4 => (account.clone(), 0u8..3).prop_map(|(account, mode)| Step::Mode(account, mode)),
         2 => (account.clone(), 0u8..3, 0u64..2_000_000).prop_map(|(account, token, amount)| Step::Cash { account, token, amount }),
         2 => (account.clone(), 1u64..40).prop_map(|(account, coins)| Step::Coins(account, coins)),
         1 => (account.clone(), 0u64..40).prop_map(|(account, coins)| Step::Force(account, coins)),
-        8 => (-6_000i64..6_000, -30_000_000i64..30_000_000).prop_map(|(usd, vol)| Step::Surface(usd, vol)),
+        8 => (-9_000i64..9_000, -30_000_000i64..30_000_000).prop_map(|(usd, vol)| Step::Surface(usd, vol)),
         2 => (-6_000i64..6_000).prop_map(Step::Receive),
         2 => Just(Step::Activate),
-        2 => (1u64..500).prop_map(Step::Heartbeat),
-        2 => (1u64..4_000).prop_map(Step::Tick),
+        2 => (1u64..200).prop_map(Step::Heartbeat),
+        2 => (1u64..300).prop_map(Step::Tick),
         1 => any::<bool>().prop_map(Step::Jump),
         1 => (-5_000i64..5_000).prop_map(Step::Deliver),
         1 => (80i64..120, any::<bool>()).prop_map(|(strike, is_call)| Step::List(strike, is_call)),
@@ -162,6 +172,21 @@ impl Player {
         let venue = &mut self.venue;
         Some(match step {
             Step::Order { .. } => self.order(step),
+            Step::Cross {
+                maker,
+                taker,
+                listing,
+                side,
+                lots,
+            } => {
+                let instrument = venue.engine.state().instrument(*listing)?;
+                let price = instrument.floor_to_tick(venue.mark(*listing)).max(TICK);
+                let size = lots * LOT;
+                let order = venue.order_in(*maker, *listing, 1 - side, price, size);
+                venue.place(&order);
+                let order = venue.order_in(*taker, *listing, *side, price, size);
+                venue.place(&order)
+            }
             Step::Cancel(account) => {
                 let mut known = self.last.iter().rev();
                 let known = *known.find(|known| known.account == *account)?;
