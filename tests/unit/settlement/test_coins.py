@@ -23,7 +23,7 @@ from merkat.settlement.chain.abi import load_artifact
 from merkat.settlement.claims import claim
 from merkat.settlement.contracts import ContractRefusedError, abi, send
 from merkat.settlement.proofs import AccountProof
-from merkat.settlement.rebuild import rebuild_from_chain
+from merkat.settlement.rebuild import check_compiled, rebuild_from_chain
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import Config
 
@@ -154,3 +154,4 @@ def test_a_coin_is_deposited_withdrawn_and_paid(venue: CoinVenue) -> None:
     again = claim(venue.contracts, custody.people.treasurer, batch, proof, token=1)
     assert again.amount == 0
     assert rebuild_from_chain(custody.chain).equal, "the chain's data lead to the chain's root"
+    assert check_compiled(custody.chain).equal, "so they do with the compiled machine"
