@@ -26,7 +26,7 @@ class Row:
     Attributes:
         listing, kind, strike, expiry_ns: as listed.
         forward, mark, low, high: 1e-6 USD.
-        unit_risk: 1e-15 USD. delta: 1e-9 coin per coin. gamma: 1e-12 per USD.
+        unit_risk: 1e-12 USD a coin. delta: 1e-9 coin per coin. gamma: 1e-12 per USD.
         vega: 1e-6 USD for a vol of 1.00 more. theta: 1e-6 USD a year. years: 1e-9.
         up, down, scenarios: 1e-6 USD.
     """
