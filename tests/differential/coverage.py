@@ -17,8 +17,10 @@ COMMANDS = {
     5: "floor",
     6: "withdraw",
     7: "transfer",
+    8: "margin_mode",
     16: "epoch",
     17: "heartbeat",
+    18: "activate",
     24: "tick",
     32: "inbox",
 }
@@ -27,23 +29,28 @@ EVENTS = tuple(
     none refused accepted rested trade cancelled amended renewed floor_raised withdrawn transferred
     epoch heartbeat gap_ended funding stage liquidation slice bankrupt tear_up write_off
     deposited group_set listed instrument_set venue_set fund_deposited fees_swept inbox_refused
-    hour_dropped waterfall_pending
+    hour_dropped waterfall_pending forced_withdrawn epoch_received row account_greeks delivery_fixed
+    delivered expired hedge margin_mode_set risk_set
     """.split()  # noqa: SIM905 - a table by number reads better as words
 )
 STEPS = tuple(
     """
     none inbox withdraw transfer order_open fill order_close floor epoch heartbeat stage liquidate
-    bankrupt tear_up write_off drop_hour
+    bankrupt tear_up write_off drop_hour unused margin_mode deliver expire hedge
     """.split()  # noqa: SIM905
 )
 KEY_AT = slice(1, 13)
 REASON_AT = 13
 
+EVENTS_OF_PERPETUALS = EVENTS[1:31]
+STEPS_OF_PERPETUALS = STEPS[1:16]
+RULES_AT = {5: 57, 11: 49}  # margin_rules of a fill and of a liquidation
+
 REQUIRED = (
-    *(f"event {name}" for name in EVENTS[1:]),
-    *(f"step {name}" for name in STEPS[1:]),
-    *(f"command {name}" for name in COMMANDS.values()),
-    *(f"cancelled {reason}" for reason in CANCEL_REASONS.values()),
+    *(f"event {name}" for name in EVENTS_OF_PERPETUALS),
+    *(f"step {name}" for name in STEPS_OF_PERPETUALS),
+    *(f"command {name}" for name in COMMANDS.values() if name not in ("margin_mode", "activate")),
+    *(f"cancelled {reason}" for reason in CANCEL_REASONS.values() if reason != "delivered"),
     "amend after a partial fill",
     "fill after an amend after a partial fill",
     "renewal of a partly filled order",
@@ -69,6 +76,25 @@ REQUIRED = (
     "improves",
     "malformed command",
 )
+
+
+REQUIRED_OF_OPTIONS = (
+    *(f"event {name}" for name in EVENTS[31:] if name != "hedge"),
+    *(f"step {name}" for name in STEPS[17:] if name != "hedge"),
+    "event liquidation",
+    "event bankrupt",
+    "event tear_up",
+    "command margin_mode",
+    "command activate",
+    "cancelled delivered",
+    "held jump",
+    "stage 1 entered",
+    "stage 1 left",
+    "slice filled",
+    "slice empty",
+    "improves",
+)
+"""What a run of derivatives must have reached."""
 
 
 class Coverage:
@@ -146,8 +172,8 @@ class Coverage:
         self.seen["tear-up with several holders"] += any(count > 1 for count in tear_ups.values())
         for step in output.micro_ops:
             self.seen[f"step {STEPS[step[0]]}"] += 1
-            if step[0] in (5, 11):
-                self.seen["improves"] += step[-1] != 0
+            if step[0] in RULES_AT:
+                self.seen["improves"] += step[RULES_AT[step[0]]] & 3 != 0
 
     def _amend(self, venue: Venue, key: bytes) -> None:
         resting = venue.resting(int.from_bytes(key, "big"))

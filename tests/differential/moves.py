@@ -37,7 +37,7 @@ def step(walk: Walk) -> None:
     if group is not None:
         walk.speak(group)
         return
-    walk.draws.weighted(MOVES)(walk)
+    walk.draws.weighted(walk.moves or MOVES)(walk)
 
 
 # Orders
@@ -45,7 +45,7 @@ def step(walk: Walk) -> None:
 
 def _price(walk: Walk, listing: int, side: int) -> int:
     draws, mark = walk.draws, walk.mark(listing)
-    tick = walk.script.state.instruments[listing].tick
+    instrument = walk.script.state.instruments[listing]
     opposite = walk.script.venue.books[listing].best(1 - side)
     kind = draws.below(100)
     if kind < 25 and opposite is not None:
@@ -54,6 +54,7 @@ def _price(walk: Walk, listing: int, side: int) -> int:
         price = mark + mark * draws.between(-60, 60) // 10_000
     else:
         price = mark + mark * draws.between(-700, 700) // 10_000
+    tick = instrument.tick_at(price)
     price = max(tick, price // tick * tick)
     return price + (1 if draws.permille(5) else 0)
 
@@ -65,7 +66,8 @@ def _size(walk: Walk, by: Trader, listing: int, price: int) -> int:
     if held and draws.chance(20):
         return abs(held)
     equity = max(USD, margin.figures(state, by.account).equity)
-    most = equity * draws.choice((1, 3, 8, 12, 14, 15)) * 10**instrument.size_decimals // price
+    unit = max(price, walk.unit_price(listing))
+    most = equity * draws.choice((1, 3, 8, 12, 14, 15)) * 10**instrument.size_decimals // unit
     lots = max(1, min(most, 2**54) // instrument.lot)
     return instrument.lot * draws.between(max(1, lots // 3), lots) + (1 if draws.permille(4) else 0)
 
@@ -121,9 +123,11 @@ def quote(walk: Walk) -> None:
     listing, side = draws.choice(walk.listings), draws.below(2)
     instrument, mark = walk.script.state.instruments[listing], walk.mark(listing)
     away = mark * draws.between(1, 40) // 10_000
-    price = (mark - away if side == BUY else mark + away) // instrument.tick * instrument.tick
-    price = max(instrument.tick, price)
-    size = draws.between(500, 40_000) * USD * 10**instrument.size_decimals // price
+    tick = instrument.tick_at(mark)
+    price = (mark - away if side == BUY else mark + away) // tick * tick
+    price = max(tick, price)
+    unit = max(price, walk.unit_price(listing))
+    size = draws.between(500, 40_000) * USD * 10**instrument.size_decimals // unit
     size = max(1, size // instrument.lot) * instrument.lot
     walk.script.place(by, side, price, size, listing=listing, life_ns=_life(draws, GTC))
 

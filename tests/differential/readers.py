@@ -22,9 +22,10 @@ from tests.differential.coverage import Coverage
 SIGNATURE_BYTES = 65
 DIGEST_EVERY = 64
 DOMAIN = (CONFIG.chain_id, CONFIG.verifying_contract, CONFIG.salt)
-SIGNED_KINDS = range(1, 8)
-SIGNED_LENGTHS = {1: 135, 2: 135, 3: 135, 4: 88, 5: 84, 6: 96, 7: 99}
+SIGNED_LENGTHS = {1: 135, 2: 135, 3: 135, 4: 88, 5: 84, 6: 96, 7: 99, 8: 80}
 QUORUM_HEADS = {16: 76, 17: 51}  # version, kind, and what stands before the count
+SURFACE_EPOCH = b"\x01\x10\x02"  # version, kind, version of the vector
+SURFACE_HEAD, EXPIRY_BYTES = 109, 56  # version, kind, vector with the count of its expiries
 
 
 def fake_recover(digest: bytes, signature: bytes) -> bytes | None:
@@ -50,6 +51,9 @@ def signers_of(command: bytes) -> bytes:
     kind = command[1] if len(command) >= 2 and command[0] == 1 else 0
     if SIGNED_LENGTHS.get(kind) == len(command):
         signatures = [command[-SIGNATURE_BYTES:]]
+    elif command[:3] == SURFACE_EPOCH:
+        expiries = command[SURFACE_HEAD - 1] if len(command) >= SURFACE_HEAD else 0
+        signatures = _quorum(command, SURFACE_HEAD + EXPIRY_BYTES * expiries)
     elif kind in QUORUM_HEADS:
         signatures = _quorum(command, QUORUM_HEADS[kind])
     else:

@@ -10,45 +10,56 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.differential.coverage import Coverage
+from tests.differential.coverage import REQUIRED, REQUIRED_OF_OPTIONS, Coverage
 from tests.differential.seeds import COMMANDS_PER_SEED, Outcome, run_seed
 
 COMPLETE_FROM = 50_000
+OPTIONS_COMPLETE_FROM = 4_000
 """A run of so many commands must have reached every required transition."""
+OPTION_COMMANDS_PER_SEED = 800
 
 
-def plan(seed: int, commands: int) -> list[tuple[int, int]]:
-    """Return (seed, commands) of each market; a market of its own every 2,500 commands."""
+def plan(seed: int, commands: int, each: int = COMMANDS_PER_SEED) -> list[tuple[int, int]]:
+    """Return (seed, commands) of each market; a market of its own every `each` commands."""
     return [
-        (seed + number, min(COMMANDS_PER_SEED, commands - start))
-        for number, start in enumerate(range(0, commands, COMMANDS_PER_SEED))
+        (seed + number, min(each, commands - start))
+        for number, start in enumerate(range(0, commands, each))
     ]
 
 
-def outcomes(planned: list[tuple[int, int]], workers: int) -> Iterator[Outcome]:
+def outcomes(
+    planned: list[tuple[int, int]], workers: int, options: bool = False
+) -> Iterator[Outcome]:
     """Yield what each market gave, in order."""
+    seeded = partial(run_seed, options=options)
     if workers == 1:
-        yield from (run_seed(*each) for each in planned)
+        yield from (seeded(*each) for each in planned)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(run_seed, *zip(*planned, strict=True))
+        yield from pool.map(seeded, *zip(*planned, strict=True))
 
 
-def run(seed: int, commands: int, workers: int) -> tuple[Coverage, int, list[str]]:
+def run(
+    seed: int, commands: int, workers: int, options: bool = False
+) -> tuple[Coverage, int, list[str]]:
     """Run the markets; return coverage, commands applied, and what went wrong."""
     coverage, applied, wrong = Coverage(), 0, []
-    for outcome in outcomes(plan(seed, commands), workers):
+    planned = plan(seed, commands, OPTION_COMMANDS_PER_SEED if options else COMMANDS_PER_SEED)
+    for outcome in outcomes(planned, workers, options):
         coverage.add(outcome.coverage)
         applied += outcome.commands
         if outcome.difference:
             wrong.append(outcome.difference)
             break
-    if not wrong and commands >= COMPLETE_FROM:
-        wrong += [f"never reached: {name}" for name in coverage.missing()]
+    complete_from = OPTIONS_COMPLETE_FROM if options else COMPLETE_FROM
+    required = REQUIRED_OF_OPTIONS if options else REQUIRED
+    if not wrong and commands >= complete_from:
+        wrong += [f"never reached: {name}" for name in coverage.missing(required)]
     return coverage, applied, wrong
 
 
@@ -58,9 +69,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--commands", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--options", action="store_true", help="markets of dated contracts")
     arguments = parser.parse_args()
     start = time.monotonic()
-    coverage, applied, wrong = run(arguments.seed, arguments.commands, arguments.workers)
+    coverage, applied, wrong = run(
+        arguments.seed, arguments.commands, arguments.workers, arguments.options
+    )
     seconds = time.monotonic() - start
     print("\n".join(coverage.report()))
     print("\n".join(wrong))

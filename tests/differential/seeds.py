@@ -9,6 +9,7 @@ from merkat.spec.messages import decode_command
 from tests.differential.coverage import Coverage
 from tests.differential.crowd import crowd
 from tests.differential.moves import step
+from tests.differential.option_walk import OptionWalk
 from tests.differential.readers import DifferenceError, PairScript, Step, replay
 from tests.differential.walk import Walk
 
@@ -29,24 +30,30 @@ class Outcome:
     difference: str = ""
 
 
-def run_seed(seed: int, commands: int, shrink_seconds: float = SHRINK_SECONDS) -> Outcome:
-    """Run a random market of `commands` commands; the crowd's crash for every twentieth seed."""
+def run_seed(
+    seed: int, commands: int, shrink_seconds: float = SHRINK_SECONDS, options: bool = False
+) -> Outcome:
+    """Run a random market of `commands` commands; the crowd's crash for every twentieth seed.
+
+    `options`: a market with dated contracts, coins and surfaces.
+    """
     outcome = Outcome(seed, 0)
     script = PairScript(outcome.coverage)
     try:
-        if seed % CROWD_EVERY == 0:
+        if options:
+            _walk(script, OptionWalk(script, seed), commands)
+        elif seed % CROWD_EVERY == 0:
             crowd(script, seed)
         else:
-            _walk(script, seed, commands)
+            _walk(script, Walk(script, seed), commands)
         script.exchange()
     except DifferenceError as difference:
-        outcome.difference = _told(seed, script.log, difference.what, shrink_seconds)
+        outcome.difference = _told(seed, script.log, difference.what, shrink_seconds, options)
     outcome.commands = len(script.log)
     return outcome
 
 
-def _walk(script: PairScript, seed: int, commands: int) -> None:
-    walk = Walk(script, seed)
+def _walk(script: PairScript, walk: Walk, commands: int) -> None:
     walk.open()
     exchanged = 0
     while len(script.log) < commands:
@@ -79,7 +86,7 @@ def shrink(log: list[Step], seconds: float) -> list[Step]:
     return kept
 
 
-def _told(seed: int, log: list[Step], what: str, seconds: float) -> str:
+def _told(seed: int, log: list[Step], what: str, seconds: float, options: bool) -> str:
     """Return the difference, the shortest scenario found, and the command that runs it again."""
     again = replay(log)
     kept = shrink(log, seconds) if again is not None else log
@@ -90,7 +97,8 @@ def _told(seed: int, log: list[Step], what: str, seconds: float) -> str:
     lines.append(f"{len(kept)} of {len(log)} commands give a difference: {replay(kept)}")
     lines += [f"  {each.time_ns} {_described(each.command)}" for each in shown]
     lines += [f"  {each.time_ns} {each.command.hex()}" for each in shown]
-    lines.append(f"run again: python tests/differential/run.py --seed {seed} --commands {len(log)}")
+    again_by = f"--seed {seed} --commands {len(log)}{' --options' if options else ''}"
+    lines.append(f"run again: python tests/differential/run.py {again_by}")
     return "\n".join(lines)
 
 

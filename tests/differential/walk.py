@@ -6,7 +6,7 @@ held jump with vectors that agree, it amends what is partly filled, it drains wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from merkat.spec.messages import FundDeposit, List, SetGroup
@@ -43,7 +43,12 @@ class Group:
 
 
 class Walk:
-    """One seeded market on a script."""
+    """One seeded market on a script.
+
+    `moves` has (weight, move) pairs; empty: those of a market of perpetuals.
+    """
+
+    moves: Sequence[tuple[int, Callable[[Walk], None]]] = ()
 
     def __init__(
         self, script: Script, seed: int, owner: Callable[[int], Wallet] = fake_owner
@@ -155,6 +160,10 @@ class Walk:
     def mark(self, listing: int) -> int:
         """Return a listing's mark; that of the base price before the first vector."""
         return margin.mark(self.script.state, listing)
+
+    def unit_price(self, listing: int) -> int:
+        """Return a price of which a coin's risk is a part, where its own price is not: 1e-6 USD."""
+        return 0
 
     # Time and oracle
 
