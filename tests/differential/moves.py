@@ -51,7 +51,8 @@ def _price(walk: Walk, listing: int, side: int) -> int:
     if kind < 25 and opposite is not None:
         price = opposite.order.limit_price
     elif kind < 80:
-        price = mark + mark * draws.between(-60, 60) // 10_000
+        width = 500 if instrument.is_option else 60
+        price = mark + mark * draws.between(-width, width) // 10_000
     else:
         price = mark + mark * draws.between(-700, 700) // 10_000
     tick = instrument.tick_at(price)

@@ -30,11 +30,12 @@ from merkat.spec.values import BUY, DAY_NS, HOUR_NS, ONE, SELL
 from merkat.spec.vectors.desk import SCENARIOS, SMALL_SET, quote
 from merkat.spec.vectors.script import STEP_NS, USD, Script, Trader
 from merkat.spec.vectors.wallets import Wallet
+from merkat.spec.venue.money import free_cash
 from tests.differential import moves
 from tests.differential.walk import MAKERS, SECOND, Group, Walk, fake_owner
 
 OPTION_GROUP = 0
-DATED_MAX = 12
+DATED_MAX = 8
 SAMPLES_LEAST = 8
 VOL_LEAST, VOL_MOST = ONE // 5, 2 * ONE
 
@@ -48,7 +49,7 @@ class OptionWalk(Walk):
         super().__init__(script, seed, owner)
         self.moves = MOVES
         self.slow = False
-        self.period_ns = 20 * SECOND
+        self.period_ns = 60 * SECOND
         self.vol = ONE // 2
         self.decimals = self.draws.between(4, 8)
         self.lot = 10 ** self.draws.between(0, 2)
@@ -63,10 +64,11 @@ class OptionWalk(Walk):
             script.item(self.group_item(number))
         script.item(replace(self.listing_item(0), size_decimals=self.decimals, **self._steps(1)))
         script.item(self.listing_item(1))
+        script.item(SetRisk(1, OPTION_GROUP, SMALL_SET))
         script.item(self.risk_item())
         script.wait(DAY_NS)
         script.item(self.dated_item(SPOT))
-        for days in (0, 1, 9):
+        for days in (0, 9):
             for kind in (FUTURE, CALL, PUT):
                 script.item(self.dated_item(kind, self.expiry_in(days)))
         for number in range(MAKERS):
@@ -176,7 +178,9 @@ class OptionWalk(Walk):
         """Return the expiries that are listed and still ahead at the next command, ascending."""
         instruments = self.script.state.instruments.values()
         least = self.now_ns + STEP_NS + SECOND
-        return sorted({each.expiry for each in instruments if each.is_dated and each.expiry > least})
+        return sorted(
+            {each.expiry for each in instruments if each.is_dated and each.expiry > least}
+        )
 
     # Oracle
 
@@ -211,7 +215,7 @@ class OptionWalk(Walk):
         take_up(self)
 
 
-def _said_beside(walk: OptionWalk) -> dict[str, int]:
+def _said_beside(walk: OptionWalk) -> dict[str, Any]:
     draws = walk.draws
     said: dict[str, int] = {}
     if draws.chance(20):
@@ -275,7 +279,9 @@ def _walk(walk: Walk) -> OptionWalk:
 def list_more(walk: Walk) -> None:
     """The timelock lists another contract, or one that it may not."""
     options, draws = _walk(walk), walk.draws
-    live = [each for each in walk.script.state.instruments.values() if each.is_dated and each.is_live]
+    live = [
+        each for each in walk.script.state.instruments.values() if each.is_dated and each.is_live
+    ]
     if len(live) >= DATED_MAX and draws.chance(90):
         return moves.quote(walk)
     kind = draws.choice((FUTURE, CALL, PUT, CALL, PUT))
@@ -338,7 +344,8 @@ def coins(walk: Walk) -> None:
     """Coins come and go."""
     options, draws = _walk(walk), walk.draws
     trader = walk.standing_trader()
-    spot = next(each for each, one in walk.script.state.instruments.items() if one.is_spot)
+    instruments = walk.script.state.instruments
+    spot = next((each for each, one in instruments.items() if one.is_spot), 0)
     held = walk.script.state.accounts[trader.account].size_of(spot)
     if held == 0 or draws.chance(35):
         return options.bring_coins(trader)
@@ -388,21 +395,45 @@ def options_near(walk: Walk) -> None:
     return None
 
 
+def hit(walk: Walk) -> None:
+    """An owner takes a part of the best order of a book."""
+    draws, script = walk.draws, walk.script
+    by, side = walk.standing_trader(), draws.below(2)
+    books = [each for each in walk.listings if script.venue.books[each].best(side) is not None]
+    if not books:
+        return moves.quote(walk)
+    listing = draws.choice(books)
+    best = script.venue.books[listing].best(side)
+    assert best is not None, "the book has an order on that side"
+    instrument, price = script.state.instruments[listing], best.order.limit_price
+    equity = max(USD, margin.figures(script.state, by.account).equity)
+    unit = max(price, walk.unit_price(listing))
+    size = equity * draws.choice((1, 2, 5, 9)) * 10**instrument.size_decimals // unit
+    held = script.state.accounts[by.account].size_of(listing)
+    if instrument.is_spot and side == BUY:
+        size = held
+    size = min(best.remaining, max(1, size // instrument.lot) * instrument.lot)
+    script.place(by, 1 - side, price, size, listing=listing, flags=draws.choice((0, 1)))
+    return None
+
+
 def squeeze(walk: Walk) -> None:
     """An owner sells or buys a lot on little, drains what is free, and the index moves."""
     draws, script = walk.draws, walk.script
     by = walk.standing_trader()
+    if draws.chance(40):
+        script.margin_mode(by, 1)
     for _ in range(3):
-        script.send_place(moves._new_order(walk, by), by.wallet)
-    moves.withdraw(walk)
+        hit(walk)
+    script.withdraw(by, max(1, free_cash(script.venue, by.account)))
     group = walk.groups[0]
-    group.drift = draws.choice((-40, 40, -20, 20, 0))
+    group.drift = draws.choice((-30, 30, -15, 15, 0))
 
 
 MOVES: list[tuple[int, moves.Move]] = [
     (300, moves.place),
     (110, moves.quote),
-    (110, options_near),
+    (160, options_near),
     (60, moves.amend),
     (20, moves.renew),
     (35, moves.cancel),
@@ -417,15 +448,16 @@ MOVES: list[tuple[int, moves.Move]] = [
     (10, moves.spoilt_order),
     (6, moves.awkward_order),
     (4, moves.stolen),
-    (30, list_more),
+    (16, list_more),
     (5, change_risk),
     (8, deliver),
-    (14, to_the_hour),
-    (20, window_beats),
+    (4, to_the_hour),
+    (12, window_beats),
     (22, change_mode),
     (26, coins),
     (8, forced),
     (8, settings),
-    (30, squeeze),
+    (40, squeeze),
+    (170, hit),
     (8, take_up),
 ]

@@ -145,7 +145,12 @@ def _forced(corpus: Corpus, world: World) -> None:
     def forced(s: CaseScript, amount: int, token: int = 1, by: Trader = ERIN) -> None:
         s.item(ForcedWithdraw(0, by.account, by.wallet.address, token, amount))
 
-    for name, amount in (("all", 2 * COIN), ("more", 9 * COIN), ("crumbs", LOT - 1), ("some", 12_345)):
+    for name, amount in (
+        ("all", 2 * COIN),
+        ("more", 9 * COIN),
+        ("crumbs", LOT - 1),
+        ("some", 12_345),
+    ):
         with corpus.venue(f"forced-coins-{name}", "whole lots", world, "", "I-03 I-21") as s:
             forced(s, amount)
     with corpus.venue("forced-coins-token", "no such token", world, "I-03 token") as s:
@@ -230,7 +235,9 @@ def _modes(corpus: Corpus, desks: Desks) -> None:
         s.withdraw(DAVE, free_cash(s.venue, DAVE.account))
         s.margin_mode(DAVE, 0)
     for by in (ALICE, BOB, CAROL):
-        with corpus.venue(f"mode-changes-{by.account}", "with positions", desks.held, ANYTHING) as s:
+        with corpus.venue(
+            f"mode-changes-{by.account}", "with positions", desks.held, ANYTHING
+        ) as s:
             mode = s.state.accounts[by.account].margin_mode
             s.margin_mode(by, 1 - mode)
             s.withdraw(by, max(1, free_cash(s.venue, by.account)))

@@ -111,7 +111,13 @@ def _samples(corpus: Corpus, world: World) -> None:
     times("out", 1_794 * SECOND, 1_799 * SECOND, 1_801 * SECOND)
     times("many", *(3 * SECOND * step for step in range(1, 9)), beats=True)
     with corpus.venue("samples-held", "a disputed index gives none", world) as s:
-        for offset, dollars in ((1, 101_234), (3, 120_000), (5, 120_000), (7, 120_000), (9, 120_500)):
+        for offset, dollars in (
+            (1, 101_234),
+            (3, 120_000),
+            (5, 120_000),
+            (7, 120_000),
+            (9, 120_500),
+        ):
             at(s, WINDOW + offset * SECOND)
             publish(s, dollars)
     with corpus.venue("samples-plain", "a group without a risk set has none", world) as s:

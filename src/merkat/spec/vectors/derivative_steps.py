@@ -106,7 +106,7 @@ def _fills(corpus: Corpus, world: World) -> None:
     probe("no-row", "F-16 listing", before=(sell, buy), price=12_000 * USD, **keys)
 
 
-def _both(names: bytes) -> dict[str, bytes]:
+def _both(names: bytes) -> dict[str, Any]:
     return {"maker_names": names, "taker_names": names}
 
 
@@ -189,7 +189,7 @@ def _slices(corpus: Corpus, world: World) -> None:
     probe("price-quantum", "Q-10 price", price=op.price - 1)
     probe("price-below-order", "Q-10 price", price=op.price - 5 * USD)
     far = _opened(s, CAROL, SELL, CALL_FAR, op.price, COIN)
-    key = {"maker_key": far.order.key}
+    key: dict[str, Any] = {"maker_key": far.order.key}
     for dollars in (100, 200, 300, 400, 600, 900, 1_500):
         with corpus.settlement(
             f"buy-back-{dollars}", "by the limit's edge", moment.world, ANYTHING
@@ -219,7 +219,7 @@ def _hedges(corpus: Corpus, world: World) -> None:
     probe("size-no-lot", "Q-20 size", size=LOT + 1)
     probe("size-over-order", "Q-20 size", size=COIN // 10 + LOT)
     big = _opened(s, CAROL, BUY, PERPETUAL_LISTING, op.price, COIN)
-    key = {"maker_key": big.order.key}
+    key: dict[str, Any] = {"maker_key": big.order.key}
     for lots in (2_363, 2_364, 2_365, 2_366, 2_400):
         with corpus.settlement(
             f"hedge-step-{lots}", "where the sign would change", moment.world, ANYTHING
@@ -233,7 +233,10 @@ def _hedges(corpus: Corpus, world: World) -> None:
     probe("nobody", "S-02 account", account=99)
     probe("maker-nobody", "Q-12 account", maker_key=99 << 44 | 1)
     probe("maker-absent", "Q-19 listing", maker_key=op.maker_key + 1)
-    for side, price, refuses in ((SELL, op.price, "Q-07 counter"), (BUY, 50_000 * USD, "Q-10 price")):
+    for side, price, refuses in (
+        (SELL, op.price, "Q-07 counter"),
+        (BUY, 50_000 * USD, "Q-10 price"),
+    ):
         other = _opened(s, CAROL, side, PERPETUAL_LISTING, price, COIN)
         probe(f"order-{side}", refuses, before=(other,), maker_key=other.order.key)
     option = _opened(s, CAROL, BUY, CALL_FAR, op.price, LOT)

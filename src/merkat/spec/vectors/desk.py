@@ -180,7 +180,9 @@ def near_mark(s: Script, listing: int, ticks: int = 0) -> int:
     return max(instrument.tick, (mark // tick + ticks) * tick)
 
 
-def trade(s: Script, seller: Trader, buyer: Trader, listing: int, size: int, ticks: int = 0) -> None:
+def trade(
+    s: Script, seller: Trader, buyer: Trader, listing: int, size: int, ticks: int = 0
+) -> None:
     """Have two owners meet near the mark of a listing."""
     price = near_mark(s, listing, ticks)
     s.place(seller, SELL, price, size, listing=listing)
@@ -242,4 +244,3 @@ def _held(s: CaseScript) -> None:
     trade(s, ALICE, BOB, CALL_HIGH, COIN)
     s.place(CAROL, SELL, ETH_INDEX, 1_000_000, listing=ETH_LISTING)
     s.place(ALICE, BUY, ETH_INDEX, 1_000_000, listing=ETH_LISTING)
-

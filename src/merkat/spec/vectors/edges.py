@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from merkat.spec.messages import Heartbeat
 from merkat.spec.settle.ops import (
-    Epoch,
     TAKER_IMPROVES,
     Bankrupt,
+    Epoch,
     Fill,
     Liquidate,
     MicroOp,

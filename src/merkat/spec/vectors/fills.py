@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from merkat.spec import secp256k1
-from merkat.spec.messages import Deposit, Epoch, Item, List, SetInstrument, SetVenue, encode_item
-from merkat.spec.settle.ops import Fill, Inbox, MicroOp, OrderClose, OrderOpen
+from merkat.spec.messages import Deposit, Item, List, SetInstrument, SetVenue, encode_item
+from merkat.spec.settle.ops import Epoch, Fill, Inbox, MicroOp, OrderClose, OrderOpen
 from merkat.spec.settle.state import State
 from merkat.spec.values import BUY, SELL, ZERO31
 from merkat.spec.vectors.corpus import Corpus, World
@@ -84,7 +84,7 @@ class Duels:
         seller: Trader = BOB,
         buy: dict[str, Any] | None = None,
         sell: dict[str, Any] | None = None,
-        **fill: int,
+        **fill: Any,
     ) -> Duel:
         """Return a fill that is accepted unless the terms given spoil it."""
         bid = {"side": BUY, "price": BID, "size": 2 * SIZE} | (buy or {})
@@ -156,7 +156,8 @@ def _fields(duels: Duels) -> None:
         ("taker-absent", {"taker_key": good.fill.taker_key + 1}, "F-01 counter"),
         ("both-one", {"taker_key": good.fill.maker_key}, "F-01 side"),
     ):
-        step = replace(good.fill, **change)
+        changes: dict[str, Any] = dict(change)
+        step = replace(good.fill, **changes)
         duels.case(name, "the orders it names", refuses, [*good.steps[:2], step])
 
 
@@ -413,7 +414,8 @@ def _margins(corpus: Corpus, worlds: Worlds) -> None:
         duels.case(f"margin-{name}", "the maker's IM", refuses, [*step.steps])
         duels.case(f"margin-taker-{name}", "the taker's IM", refuses, [*step.steps[:2], less])
     below = Duels(corpus, worlds.leveraged)
-    drop = below.script.epoch_body(0, 99_000 * USD)
+    body = below.script.epoch_body(0, 99_000 * USD)
+    drop = Epoch(body.vector, body.signatures)
     for name, seller_price, rules, refuses in (
         ("improves", 99_000 * USD, IMPROVES_TAKER, ""),
         ("not-holds", 99_000 * USD, 0, "F-15 margin_rule"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from merkat.spec import messages
 from merkat.spec.messages import FundDeposit, encode_item
 from merkat.spec.secp256k1 import N
 from merkat.spec.settle.ops import (
-    Epoch,
     Bankrupt,
     DropHour,
+    Epoch,
     Inbox,
     Liquidate,
     OrderClose,

@@ -19,6 +19,7 @@ from merkat.spec.vectors.desk import (
     PERPETUAL_LISTING,
     PUT_FAR,
     PUT_NEAR,
+    SCENARIOS,
     SECOND,
     SPOT_LISTING,
     VOL,
@@ -59,7 +60,7 @@ def tighten(s: Script) -> None:
     """Have initial margin be little more than maintenance."""
     tight = {"initial_factor": 820_000_000, "naked_initial": 0, "perpetual_initial": 0}
     standard = {"standard_initial_most": 100_000_000, "standard_initial_least": 95_000_000}
-    s.item(risk_item(**tight, **standard))
+    s.item(risk_item(0, SCENARIOS, **tight, **standard))
     publish(s)
 
 

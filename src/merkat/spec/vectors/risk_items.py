@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from merkat.spec.messages import Deliver, Deposit, Item, List, SetRisk, SetVenue, encode_item
 from merkat.spec.risk.parameters import BOUNDS, RiskSet, Scalars, Scenario
@@ -54,7 +55,7 @@ def _item(corpus: Corpus, world: World, name: str, item: Item, refuses: str = ""
 
 def _who(corpus: Corpus, world: World) -> None:
     call = dated_item(CALL, STRIKE, FAR)
-    items: dict[str, Item] = {
+    items: dict[str, Any] = {
         "risk": risk_item(),
         "list": call,
         "deliver": Deliver(1, 0, NEAR, USD),

@@ -11,9 +11,9 @@ from merkat.spec.messages import NodeSignature, Signatures, Vector
 from merkat.spec.orders import Order
 from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, ExpiryQuote, SurfaceVector
 from merkat.spec.rules import Refused
-from merkat.spec.settle import oracle
 from merkat.spec.settle.leaves import Group
 from merkat.spec.settle.state import State
+from merkat.spec.settle.surfaces import rows_made
 from merkat.spec.typed_data import Config
 from merkat.spec.values import BUY, HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS
 from merkat.spec.vectors.wallets import Signer, Wallet, wallet
@@ -290,9 +290,7 @@ class Script:
         """Return a group's leaf, an empty one where there is none."""
         return self.state.groups.get(group) or Group()
 
-    def vector_signatures(
-        self, vector: messages.AnyVector, signers: Iterable[int]
-    ) -> Signatures:
+    def vector_signatures(self, vector: messages.AnyVector, signers: Iterable[int]) -> Signatures:
         """Return these nodes' signatures of a vector, in the order given."""
         digest = typed_data.vector_digest(self.venue.config, vector)
         return Signatures(
@@ -362,7 +360,7 @@ class Script:
         if pending is None or not isinstance(pending.vector, SurfaceVector):
             return bytes(31)
         try:
-            built = oracle.rows_made(self.state, pending.vector)
+            built = rows_made(self.state, pending.vector)
         except Refused:  # E-13: no rows can be made, any root will do
             return bytes(31)
         return bytes(31) if built is None else built.root

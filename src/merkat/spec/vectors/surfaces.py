@@ -50,6 +50,7 @@ def surface_cases(corpus: Corpus, desks: Desks) -> None:
     _jumps(corpus, desks.open)
     _domain(corpus, desks.open)
     _activate(corpus, desks.open)
+    _activate_later(corpus, desks.open)
     _held(corpus, desks.open)
     _hours(corpus, desks.held)
     _rows(corpus, desks)
@@ -239,7 +240,7 @@ def _jumps(corpus: Corpus, world: World) -> None:
 
 
 def _domain(corpus: Corpus, world: World) -> None:
-    """Volatilities and prices that leave what can be priced; a group of its own, no standing rows."""
+    """What cannot be priced any more; of a group without standing rows."""
 
     def fresh(s: CaseScript, strike: int = BTC_INDEX) -> None:
         s.item(group_item(2, node_count=1, threshold=1))
@@ -316,6 +317,10 @@ def _activate(corpus: Corpus, world: World) -> None:
         surface(s, 100_000)
         surface(s, 100_000, peg=0)
         s.activate(0)
+
+
+def _activate_later(corpus: Corpus, world: World) -> None:
+    """What happens between a vector and its activation."""
     with corpus.venue("activate-overtaken", "a heartbeat came", world, "E-04 time") as s:
         surface(s, 100_000)
         s.heartbeat(0)
@@ -426,7 +431,7 @@ def _rows(corpus: Corpus, desks: Desks) -> None:
         ("basis", {"basis_base": 4 * ONE, "basis_per_year": 10 * ONE}),
     ):
         with corpus.venue(f"rows-set-{name}", "another risk set", world) as s:
-            s.item(risk_item(**scalars))
+            s.item(risk_item(0, SCENARIOS, **scalars))
             publish(s)
             trade(s, ALICE, BOB, CALL_FAR, COIN // 10)
             s.withdraw(ALICE, 100 * USD)
