@@ -24,7 +24,7 @@ from merkat.flow.player import Player
 from merkat.flow.setup import Scene
 from merkat.flow.wallets import Wallets
 from merkat.oracle.calibration import Calibration, moved
-from merkat.oracle.snapshot import Chain, OptionQuote
+from merkat.oracle.snapshot import Chain, OptionQuote, SnapshotError
 from merkat.sdk import commands
 
 SECOND_NS: Final = 1_000_000_000
@@ -71,8 +71,9 @@ class ChainFlow:
     ) -> None:
         self.recordings = recordings
         self.sessions = recordings.sessions[:limit]
+        if not self.sessions:
+            raise SnapshotError(f"--limit {limit} leaves no session; expected at least one")
         self.seed = seed
-        self.whole = limit is None
         self.rows = 0
         self.epochs = 0
         self.told: list[Told] = []
