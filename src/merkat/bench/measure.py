@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from merkat import _core
 from merkat.bench.figure import Figure, timed
@@ -49,7 +49,14 @@ FULL: Final = Sizes(1_000, 400_000, BATCH, 1_000_000, 20_000, 1_000_000, 1_000_0
 SHORT: Final = Sizes(50, 4_096, 640, 8_192, 512, 5_000, 5_000)
 
 
-def _batches(workload: Workload, first: int, count: int) -> list[tuple[bytes, bytes]]:
+class Batches(Protocol):
+    """What builds commands that follow each other."""
+
+    def batch(self, first_log_number: int, count: int) -> tuple[bytes, bytes]:
+        """Return a batch of `count` commands and their signers."""
+
+
+def batches_of(workload: Batches, first: int, count: int) -> list[tuple[bytes, bytes]]:
     """Return batches of at most BATCH commands with their signers."""
     batches = []
     while count:
@@ -70,7 +77,7 @@ def engine_and_specification(sizes: Sizes) -> list[Figure]:
     engine = _core.Engine(*workload.domain.parts)
     engine.apply(setup, setup_signers)
     first = engine.log_number + 1
-    batches = _batches(workload, first, sizes.engine_commands)
+    batches = batches_of(workload, first, sizes.engine_commands)
 
     venue = Venue(Config(*workload.domain.parts), recover=named_signer)
     for record in split_batch(setup):
@@ -92,7 +99,7 @@ def engine_and_specification(sizes: Sizes) -> list[Figure]:
             outputs.append(engine.apply(batch, signers))
 
     engine_s = timed(engine_run)
-    refused = _refused(outputs)
+    refused = refused_commands(outputs)
     assert refused * 10 < sizes.engine_commands, f"{refused} commands refused: the figure is void"
     engine.state_root()
     specification_s = timed(specification)
@@ -122,7 +129,7 @@ def engine_and_specification(sizes: Sizes) -> list[Figure]:
     ]
 
 
-def _refused(outputs: list[bytes]) -> int:
+def refused_commands(outputs: list[bytes]) -> int:
     """Return how many commands were refused: the only event then, framed in six bytes."""
     return sum(
         output[8:12] == b"\0\0\0\x06" and output[14] == 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    part: Literal["venue", "settlement"] = "venue",
+    part: Literal["venue", "settlement", "risk"] = "venue",
     /,
     *,
     short: bool = False,
@@ -31,8 +31,9 @@ def command(
     Parameters
     ----------
     part
-        The venue (engine, journal, signatures, matching), or settlement (gas, roots, proofs,
-        rebuilding, bytes a fill).
+        The venue (engine, journal, signatures, matching), settlement (gas, roots, proofs,
+        rebuilding, bytes a fill), or risk (rows, portfolio margin, orders under it, prices) beside
+        QuantLib and numpy, of the dependency group dev.
     short
         Small samples: shows that everything runs, its rates mean little.
     json
@@ -62,9 +63,27 @@ def _figures(part: str, short: bool) -> Iterator[Figure | Stated]:
         from merkat.bench import settlement
 
         return settlement.measure(settlement.SHORT if short else settlement.FULL)
+    if part == "risk":
+        return _risk(short)
     from merkat.bench import measure
 
     return measure.measure(measure.SHORT if short else measure.FULL)
+
+
+def _risk(short: bool) -> Iterator[Figure]:
+    """Yield the figures of risk; peers that are missing or disagree are errors with a code."""
+    from merkat.bench import risk
+
+    try:
+        risk.require_peers()
+    except risk.MissingPeerError as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
+    from merkat.bench.risk_peers import DisagreementError
+
+    try:
+        yield from risk.measure(risk.SHORT if short else risk.FULL)
+    except DisagreementError as error:
+        raise _common.CommandError(_common.CHECK_SAID_NO, str(error)) from error
 
 
 def _line(figure: Figure | Stated) -> str:
