@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutants.harness import Mutant
+from tests.mutants.option_faults import ENGINE_OPTIONS, OPTIONS_FAST, OPTIONS_MORE
 
 SETTLE = "src/merkat/spec/settle"
 VENUE = "src/merkat/spec/venue"
@@ -12,13 +13,13 @@ SPECIFICATION_FAST = (
         "fees round down",
         "rules.md 1, taker fee",
         f"{SETTLE}/margin.py",
-        "return ceil_div(rate * notional, ONE)",
-        "return rate * notional // ONE",
+        "base = ceil_div(product, ONE * instrument.coin)",
+        "base = product // (ONE * instrument.coin)",
     ),
     Mutant(
         "two held vectors are enough",
         "rules.md 2.5, effect 2",
-        f"{SETTLE}/oracle.py",
+        f"{SETTLE}/surfaces.py",
         "HELD_END = 3",
         "HELD_END = 2",
     ),
@@ -40,7 +41,7 @@ SPECIFICATION_FAST = (
         "withdrawals forget the net delta",
         "W-06",
         f"{VENUE}/money.py",
-        "initial_margin(venue, account), margin.net_delta_requirement(venue.settlement, account)",
+        "initial_margin(venue, account), margin.net_delta_requirement(state, account)",
         "initial_margin(venue, account), 0",
     ),
     Mutant(
@@ -64,6 +65,7 @@ SPECIFICATION_FAST = (
         "return group.fund_day_share * group.fund_day_open // ONE - group.fund_day_used",
         "return group.fund",
     ),
+    *OPTIONS_FAST,
 )
 
 SPECIFICATION_MORE = (
@@ -91,9 +93,9 @@ SPECIFICATION_MORE = (
     Mutant(
         "a jump of exactly the bound is held",
         "rules.md 2.5, effect 2",
-        f"{SETTLE}/oracle.py",
-        "* ONE > group.jump * group.index",
-        "* ONE >= group.jump * group.index",
+        f"{SETTLE}/surfaces.py",
+        "* ONE <= group.jump * group.index",
+        "* ONE < group.jump * group.index",
     ),
     Mutant(
         "a quarter of an hour of samples is enough",
@@ -119,21 +121,21 @@ SPECIFICATION_MORE = (
     Mutant(
         "a liquidation times out a nanosecond late",
         "Q-13",
-        f"{SETTLE}/margin.py",
+        f"{SETTLE}/limits.py",
         "return time_ns - leaf.stage_time >= state.groups[leaf.stage_group].stage_timeout_ns",
         "return time_ns - leaf.stage_time > state.groups[leaf.stage_group].stage_timeout_ns",
     ),
     Mutant(
         "a remainder of ten lots goes too",
         "rules.md 2.6, share",
-        f"{SETTLE}/margin.py",
+        f"{SETTLE}/limits.py",
         "return everything if everything - slice_size < 10 * lot else slice_size",
         "return everything if everything - slice_size <= 10 * lot else slice_size",
     ),
     Mutant(
         "a slice leaves nine lots alone",
         "rules.md 3.7, slice",
-        f"{VENUE}/slices.py",
+        f"{VENUE}/slice_choice.py",
         "REMAINDER_LOTS = 10",
         "REMAINDER_LOTS = 9",
     ),
@@ -179,6 +181,7 @@ SPECIFICATION_MORE = (
         "return max(quantum, raised // (ONE * quantum) * quantum)",
         "return max(quantum, ceil_div(raised, ONE * quantum) * quantum)",
     ),
+    *OPTIONS_MORE,
 )
 
 ENGINE_FAST = (
@@ -234,4 +237,5 @@ ENGINE_MORE = (
         "debt.min(group.fund.min(day_allowance(group)).max(0))",
         "debt.min(group.fund)",
     ),
+    *ENGINE_OPTIONS,
 )

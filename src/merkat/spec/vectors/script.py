@@ -13,7 +13,7 @@ from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, ExpiryQuote, Surface
 from merkat.spec.rules import Refused
 from merkat.spec.settle.leaves import Group
 from merkat.spec.settle.state import State
-from merkat.spec.settle.surfaces import rows_made
+from merkat.spec.settle.surfaces import check_surface, rows_made
 from merkat.spec.typed_data import Config
 from merkat.spec.values import BUY, HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS
 from merkat.spec.vectors.wallets import Signer, Wallet, wallet
@@ -360,8 +360,9 @@ class Script:
         if pending is None or not isinstance(pending.vector, SurfaceVector):
             return bytes(31)
         try:
+            check_surface(self.state, pending.vector)
             built = rows_made(self.state, pending.vector)
-        except Refused:  # E-13: no rows can be made, any root will do
+        except Refused:  # no rows can be made, any root will do
             return bytes(31)
         return bytes(31) if built is None else built.root
 
