@@ -173,7 +173,7 @@ def margin(sizes: Sizes, market: Market) -> Iterator[Figure]:
     for name, what, count, seconds, goal_s in (
         ("margin_cold", f"from nothing, {legs}", sizes.rounds, cold_s, COLD_S_GOAL),
         ("margin_warm", "positions summed before", warm_rounds, warm_s, WARM_S_GOAL),
-        ("margin_leg", "one leg changed and its margin", 2 * warm_rounds, leg_s, LEG_S_GOAL),
+        ("margin_leg", "one leg far from its expiry changed", 2 * warm_rounds, leg_s, LEG_S_GOAL),
     ):
         measured = (f"margins/s, {what}", count, seconds)
         yield Figure(name, *measured, quantlib, 1, quantlib_s, 1 / goal_s)
