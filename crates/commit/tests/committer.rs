@@ -247,3 +247,42 @@ fn a_proof_leads_from_an_account_to_the_root() {
         assert_eq!(proof.words, leaf_words(&world.state, account));
     }
 }
+
+#[test]
+fn the_root_follows_rows_coins_and_delivery() {
+    use world::options::{CALL, EXPIRY, deliver_item, mode_op};
+    let mut world = World::options();
+    let mut committer = Committer::new();
+    let mut last = committer.root(&mut world.state);
+    let mut follow = |world: &mut World, what: &str| {
+        let root = committer.root(&mut world.state);
+        assert_eq!(root, naive(&world.state), "{what}");
+        assert_ne!(root, last, "{what} is in the root");
+        last = root;
+    };
+    world.ok(0, mode_op(1, 1, 1));
+    follow(&mut world, "a margin mode");
+    world.deposit_coins(1, 3);
+    follow(&mut world, "coins");
+    world.deal(CALL, 1, 2, world.mark(CALL), COIN);
+    follow(&mut world, "a trade");
+    world.surface(SECOND, 101 * USD);
+    follow(&mut world, "rows");
+    world.surface(EXPIRY - world.time() - SECOND, 101 * USD);
+    let item = deliver_item(0, EXPIRY, 103 * USD);
+    world.ok(SECOND, MicroOp::Inbox(item));
+    follow(&mut world, "a fixed price");
+    world.ok(0, MicroOp::Deliver(CALL));
+    follow(&mut world, "a delivery");
+    for account in [1, 2] {
+        let slot = world.account(account).slot_for(CALL);
+        world.ok(0, MicroOp::Expire { account, slot });
+        follow(&mut world, "a payment");
+    }
+    let words = leaf_words(&world.state, 1);
+    assert_eq!(
+        words[0][32 - 4],
+        1,
+        "margin_mode stands before stage and stage_group"
+    );
+}

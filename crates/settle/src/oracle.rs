@@ -6,10 +6,8 @@ use crate::margin::FUNDING_LIMIT;
 use crate::ops::{Epoch, Heartbeat};
 use crate::order::{AnyVector, NodeSignature, Vector};
 use crate::state::{Group, State, parameter};
-use crate::surfaces::PreparedRows;
+use crate::surfaces::{PreparedRows, RootedRows};
 use crate::typed_data::Domain;
-use alloc::sync::Arc;
-use merkat_pricing::Rows;
 use merkat_values::Refusal;
 use merkat_values::constants::{HOUR_NS, PRICE_MAXIMUM, RATE_ONE, hour_of};
 use merkat_values::refusal::{code, field, require};
@@ -251,7 +249,7 @@ fn write(
     state: &mut State,
     number: u16,
     vector: Option<(&Vector, [u8; 31])>,
-    rows: Option<(Arc<Rows>, [u8; 31])>,
+    rows: Option<RootedRows>,
     signed_ns: u64,
     funding: Option<HourFunding>,
 ) -> Effect {

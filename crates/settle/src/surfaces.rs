@@ -118,6 +118,9 @@ impl PreparedRows {
     }
 }
 
+/// Rows with their root.
+pub(crate) type RootedRows = (Arc<Rows>, [u8; 31]);
+
 /// Samples of the index after a step, and the delivery price that they fix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sampling {
@@ -220,7 +223,7 @@ impl State {
         taken: bool,
         chunk_hashes: &[[u8; 31]],
         prepared: Option<&PreparedRows>,
-    ) -> Result<Option<(Arc<Rows>, [u8; 31])>, Refusal> {
+    ) -> Result<Option<RootedRows>, Refusal> {
         const REFUSED: Refusal = Refusal::new(code::E15_CHUNK_HASHES, field::ROWS);
         if !taken {
             require(chunk_hashes.is_empty(), REFUSED.code, REFUSED.field)?;

@@ -1,9 +1,11 @@
 //! A small venue to test with. A signature is made of its signer's address: no curve is needed here.
 #![allow(missing_docs, dead_code)]
 
+pub mod options;
+
 use merkat_settle::item::SourcedItem;
 use merkat_settle::ops::{Epoch, Fill, Floor, Heartbeat, OrderOpen, TimedOp};
-use merkat_settle::state::{Account, State, parameter};
+use merkat_settle::state::{Account, Instrument, State, parameter};
 use merkat_settle::{
     Domain, Effect, MicroOp, NodeSignature, Order, OrderKey, Vector, apply_input, apply_signed,
 };
@@ -297,7 +299,7 @@ impl World {
         self.state.figures(self.account(number)).equity
     }
 
-    /// The invariants of rules.md section 4.
+    /// The invariants of rules.md section 4 and derivatives.md section 8.
     pub fn check_invariants(&self) {
         let globals = self.state.globals();
         let mut held = globals.fees + globals.rebates + globals.interest - globals.bad_debt;
@@ -306,16 +308,48 @@ impl World {
             assert!(group.fund >= 0, "a fund is negative");
             held += group.fund;
         }
-        let (mut net, mut long) = (0_i128, 0_i128);
         for (_, account) in self.state.accounts().iter() {
             held += account.cash;
-            net += i128::from(account.size_in(1));
-            long += i128::from(account.size_in(1).max(0));
+        }
+        for (listing, instrument) in self.state.instruments().iter() {
+            held += self.check_listing(listing, instrument);
         }
         assert_eq!(held, globals.deposited[0] as i128, "cash is conserved");
-        assert_eq!(net, 0, "positions of a listing sum to 0");
-        let instrument = self.state.instrument(1).expect("listing 1");
-        assert_eq!(i128::from(instrument.open_interest), long, "open interest");
+    }
+
+    /// Gives what the holders of a delivered listing are still to be paid.
+    fn check_listing(&self, listing: u32, instrument: &Instrument) -> i128 {
+        let sizes: Vec<i128> = self
+            .state
+            .accounts()
+            .iter()
+            .map(|(_, account)| i128::from(account.size_in(listing)))
+            .collect();
+        let (net, gross): (i128, i128) = (sizes.iter().sum(), sizes.iter().map(|q| q.abs()).sum());
+        let long: i128 = sizes.iter().map(|size| size.max(&0)).sum();
+        let interest = i128::from(instrument.open_interest);
+        if instrument.is_spot() {
+            let globals = self.state.globals();
+            let token = usize::from(instrument.token);
+            let there = net + globals.claimable_total[token] as i128;
+            assert_eq!(there, globals.deposited[token] as i128, "token {token}");
+            assert_eq!(net, gross, "no spot position is short");
+        }
+        match instrument.state {
+            3 => {
+                assert_eq!(interest, gross, "what is still to be paid of {listing}");
+                let price = instrument.delivery_price;
+                let pay = merkat_pricing::payoff(instrument.kind, instrument.strike, price);
+                let units = i128::from(pay.div_euclid(instrument.quantum()));
+                return net / i128::from(instrument.lot) * units;
+            }
+            4 => assert_eq!((gross, interest), (0, 0), "{listing} is over"),
+            _ => {
+                assert_eq!(interest, long, "open interest of {listing}");
+                assert!(instrument.is_spot() || net == 0, "positions of {listing}");
+            }
+        }
+        0
     }
 }
 
