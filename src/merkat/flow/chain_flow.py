@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from typing import Final
 from merkat.flow.chain_check import Check, check
 from merkat.flow.chain_data import CURRENCIES, Recordings, Session, read_folder
 from merkat.flow.chain_market import HELD_RUN, PARAMETERS, ChainMarket, aged_to, option_group
+from merkat.flow.chain_report import Told, described, fit_errors
 from merkat.flow.chain_traders import Trader, traders_of
 from merkat.flow.oracle import PERIOD_NS, OracleNodes
 from merkat.flow.player import Player
@@ -41,24 +42,6 @@ NEAR: Final = 0.06  # strikes that are quoted in the window, log moneyness
 WOBBLE: Final = 0.0012  # of the index from vector to vector
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of one session, for the JSON object."""
-
-    snapshot: str
-    time_ns: int
-    gap_s: float
-    halted_orders: int
-    held_vectors: int
-    delivered: list[dict[str, object]]
-    quotes: int
-    index: tuple[float, ...]
-    trades: int
-    stage_entries: int
-    liquidations: int
-    bankrupts: int
-
-
 class ChainFlow:
     """Plays recorded chains in order; `limit` plays so many sessions only."""
 
@@ -78,7 +61,6 @@ class ChainFlow:
         self.epochs = 0
         self.told: list[Told] = []
         self.window_ns = window_of(self.sessions) if window else None
-        self.window_samples = 0
         self.random = random.Random(f"merkat chain flow {seed}")
         self.checked: Check | None = None
         first = 1
@@ -118,10 +100,10 @@ class ChainFlow:
 
     def described(self) -> dict[str, object]:
         """Return what the JSON object has of this flow alone."""
-        from merkat.flow.chain_report import described
-
         assert self.checked is not None, "the flow was played to its end"
-        return described(self.market, self.checked, self.told, self.window_ns)
+        fits = [one for session in self.sessions for one in session.calibrations]
+        told = described(self.market, self.checked, self.told, self.window_ns)
+        return told | {"fit_errors": fit_errors(fits)}
 
     def broken(self) -> list[str]:
         """Return every claim of the flow that does not hold."""
@@ -265,9 +247,6 @@ class ChainFlow:
         market.withdraw_quotes()
         for desk in market.desks:
             desk.forget(end_ns)
-        self.window_samples = min(
-            market.books.group(desk.group).sample_count for desk in market.desks
-        )
 
     def _between(self, before: Session) -> list[Calibration]:
         """Return the market at the clock's next time: the recorded index, the last smile."""

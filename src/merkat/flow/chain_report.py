@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from statistics import median
-from typing import TYPE_CHECKING
 
 from merkat.flow.chain_check import Check
 from merkat.flow.chain_market import ChainMarket
 from merkat.oracle.calibration import Calibration
 
-if TYPE_CHECKING:
-    from merkat.flow.chain_flow import Told
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one session, for the JSON object."""
+
+    snapshot: str
+    time_ns: int
+    gap_s: float
+    halted_orders: int
+    held_vectors: int
+    delivered: list[dict[str, object]]
+    quotes: int
+    index: tuple[float, ...]
+    trades: int
+    stage_entries: int
+    liquidations: int
+    bankrupts: int
 
 
 def described(
