@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use common::derivatives::{Dated, VOL, eight};
-use common::{BUY, LOT, PARAMETERS, SECOND_NS, SELL, USD, Venue, owner_of};
+use common::{BUY, LOT, PARAMETERS, SECOND_NS, SELL, Venue, owner_of};
 use merkat_pricing::RiskSet;
 use merkat_values::codec::Writer;
 

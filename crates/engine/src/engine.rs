@@ -50,6 +50,8 @@ pub struct Engine {
     pub(crate) offered: BTreeMap<u16, PreparedRows>,
     /// (expiry, listing) of every dated listing whose orders were not swept yet.
     pub(crate) expiring: BTreeSet<(u64, u32)>,
+    /// Whether any group has a risk set: then not every listing is a perpetual by rules.md.
+    pub(crate) has_sets: bool,
     /// Groups with a delivery price that may have listings or positions to settle.
     pub(crate) settling: BTreeSet<u16>,
     /// Of the last command.
@@ -172,6 +174,7 @@ impl Engine {
         Ok(())
     }
 
+    #[inline]
     fn execute(&mut self, command: &Command<'_>, signers: &[Address]) -> Result<(), Refusal> {
         match command {
             Command::Place(signed) => self.place(signed, &signers[0]),
@@ -194,6 +197,7 @@ impl Engine {
     }
 
     /// C-02 to C-04 of a signed command; the nonce is used up from here on.
+    #[inline]
     pub(crate) fn authorise(
         &mut self,
         account: u32,
@@ -229,6 +233,7 @@ impl Engine {
     }
 
     /// What a micro-op of this command says of its time and log number.
+    #[inline]
     fn deltas(&self) -> (u64, u32) {
         let globals = self.state.globals();
         let log_delta = u32::try_from(self.log_number - globals.log_number)
@@ -237,6 +242,7 @@ impl Engine {
     }
 
     /// Applies a micro-op to the settlement state and, when it is accepted, emits it.
+    #[inline]
     pub(crate) fn try_emit(&mut self, op: &MicroOp) -> Result<Effect, Refusal> {
         let (time_delta_ns, log_delta) = self.deltas();
         let effect = merkat_settle::apply(&mut self.state, op, time_delta_ns, log_delta)?;
@@ -244,6 +250,7 @@ impl Engine {
         Ok(effect)
     }
 
+    #[inline]
     fn append_op(&mut self, op: &MicroOp, time_delta_ns: u64, log_delta: u32) {
         let length = u16::try_from(op.encoded_bytes()).expect("invariant: a micro-op is short");
         self.micro_ops.put_u16(length);
@@ -266,6 +273,7 @@ impl Engine {
     }
 
     /// Emits a micro-op whose checks the venue has made: settlement must accept it.
+    #[inline]
     pub(crate) fn emit(&mut self, op: &MicroOp) -> Effect {
         match self.try_emit(op) {
             Ok(effect) => effect,
@@ -351,6 +359,7 @@ impl Engine {
 
     /// Gives the group's listings a new version where the margin of their orders changed.
     pub(crate) fn refresh_group(&mut self, group: u16) {
+        self.has_sets |= self.state.risk(group).is_some();
         let rows = self.rows_version(group);
         for listing in self.state.listings_of(group) {
             let quote = self

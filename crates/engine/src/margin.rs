@@ -18,21 +18,12 @@ use crate::orders::Detail;
 pub(crate) struct VenueFigures {
     /// E.
     pub equity: i128,
-    /// E_w.
-    pub wide: i128,
-    /// limit - loan; without spot nothing is lent, and what `holds` covers it.
-    pub loan_left: i128,
     /// IM: of the positions alone.
     pub initial: i128,
     /// IM_venue: with the resting orders.
     pub venue_initial: i128,
-}
-
-impl VenueFigures {
     /// O-22 and M-06: `holds` with the orders.
-    pub fn suffice(&self) -> bool {
-        self.wide >= self.venue_initial && self.loan_left >= 0
-    }
+    pub suffices: bool,
 }
 
 /// A fill that an account can take.
@@ -258,19 +249,25 @@ impl Engine {
 
     /// Changes what is left of a counted order and its effective limit.
     pub(crate) fn change_order(&mut self, index: u32, remaining: i64, effective_price: i64) {
-        let before = self.term_of(index);
-        self.shift_losses(index, -1);
-        let node = &mut self.orders.slab[index];
-        let left_before = std::mem::replace(&mut node.remaining, remaining);
-        let node = *node;
-        self.orders.detail_mut(index).effective_price = effective_price;
-        self.shift_losses(index, 1);
-        let change = self.term_of(index) - before;
+        let node = self.orders.slab[index];
+        let listing = node.book + 1;
+        let quote = self.state.quote(listing).expect("invariant: it is listed");
+        let change = if is_plain(quote) {
+            let taker_fee = self.state.instruments()[node.book as usize].taker_fee;
+            let term = |left, limit| order_term(quote, taker_fee, node.side, left, limit);
+            let before = self.orders.detail(index).effective_price;
+            self.orders.slab[index].remaining = remaining;
+            self.orders.detail_mut(index).effective_price = effective_price;
+            term(remaining, effective_price) - term(node.remaining, before)
+        } else {
+            self.change_ranked_order(index, remaining, effective_price)
+        };
         let version = self.versions[node.book as usize].version;
         let sums = self.accounts[node.account as usize - 1]
-            .listing_mut(node.book + 1)
+            .listing_mut(listing)
             .expect("invariant: an order is counted in its listing");
-        sums.add(node.side, i128::from(remaining) - i128::from(left_before));
+        let left = i128::from(remaining) - i128::from(node.remaining);
+        sums.add(node.side, left);
         if sums.terms_version == version {
             sums.terms += change;
         }
@@ -309,12 +306,13 @@ impl Engine {
         let leaf = self.leaf(account);
         let record = &self.accounts[account as usize - 1];
         let (mut equity, mut initial, mut venue_initial) = (leaf.cash, 0, 0);
+        let mixed = self.has_sets;
         for position in &leaf.positions {
             let quote = self
                 .state
                 .quote(position.listing)
                 .expect("invariant: it is listed");
-            if !is_plain(quote) {
+            if mixed && !is_plain(quote) {
                 return None;
             }
             let own = quote.initial(position.size);
@@ -329,7 +327,7 @@ impl Engine {
                 .state
                 .quote(sums.listing)
                 .expect("invariant: it is listed");
-            if !is_plain(quote) {
+            if mixed && !is_plain(quote) {
                 return None;
             }
             let size = leaf.size_in(sums.listing);
@@ -338,10 +336,10 @@ impl Engine {
         }
         Some(VenueFigures {
             equity,
-            wide: equity,
-            loan_left: 0,
             initial,
             venue_initial,
+            // Without spot nothing is lent, and nobody who holds owes.
+            suffices: equity >= venue_initial,
         })
     }
 

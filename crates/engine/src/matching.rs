@@ -2,7 +2,7 @@
 
 use merkat_settle::fill::{reduces as shrinks, size_after};
 use merkat_settle::ops::{Fill, MicroOp, Names};
-use merkat_settle::{Effect, Quote};
+use merkat_settle::{Account, Effect, Quote};
 use merkat_values::rates::rate_ceil;
 
 use crate::book::BUY;
@@ -202,8 +202,11 @@ impl Engine {
 
     /// The worst terms of an account before a step by which it `improves` in portfolio margin (F-18).
     pub(crate) fn names(&self, account: u32, fit: Fit) -> Option<Names> {
+        if fit.holds {
+            return None;
+        }
         let leaf = self.leaf(account);
-        let named = !fit.holds && leaf.margin_mode == 1;
+        let named = leaf.margin_mode == Account::PORTFOLIO;
         named.then(|| self.state.names(leaf))
     }
 

@@ -84,6 +84,7 @@ impl Engine {
     }
 
     /// O-01, O-23 and O-02.
+    #[inline]
     fn check_instrument(&self, order: &Order) -> Result<(), Refusal> {
         let listed = self.state.instrument(order.listing).is_some();
         require(listed, code::O01_NO_LISTING, field::LISTING)?;
@@ -92,12 +93,14 @@ impl Engine {
     }
 
     /// O-23: as F-16.
+    #[inline]
     pub(crate) fn check_row(&self, listing: u32) -> Result<(), Refusal> {
         let tradable = self.state.row_fits(listing, self.time_ns);
         require(tradable, code::O23_NO_ROW, field::LISTING)
     }
 
     /// O-04.
+    #[inline]
     pub(crate) fn check_price(&self, order: &Order) -> Result<(), Refusal> {
         let price = order.limit_price;
         let good =
@@ -106,6 +109,7 @@ impl Engine {
     }
 
     /// O-05.
+    #[inline]
     pub(crate) fn check_size(&self, order: &Order) -> Result<(), Refusal> {
         let lot = self.instrument(order.listing).lot;
         let good = order.size > 0
@@ -116,6 +120,7 @@ impl Engine {
     }
 
     /// O-06 and O-07.
+    #[inline]
     pub(crate) fn check_expiry(&self, order: &Order) -> Result<(), Refusal> {
         require(
             order.expiry_ns > self.time_ns,
@@ -134,6 +139,7 @@ impl Engine {
     }
 
     /// O-11, O-12 and O-13.
+    #[inline]
     pub(crate) fn check_account(&self, order: &Order) -> Result<(), Refusal> {
         let leaf = self.leaf(order.account);
         require(
@@ -148,6 +154,7 @@ impl Engine {
     }
 
     /// O-14.
+    #[inline]
     pub(crate) fn check_not_halted(&self, order: &Order) -> Result<(), Refusal> {
         let group = self.state.group(self.instrument(order.listing).group);
         let halted = group
@@ -157,6 +164,7 @@ impl Engine {
     }
 
     /// O-15: the key of a new order.
+    #[inline]
     pub(crate) fn check_new_key(&self, order: &Order) -> Result<OrderKey, Refusal> {
         let key = order
             .key()
@@ -167,6 +175,7 @@ impl Engine {
     }
 
     /// O-16, O-17 and O-18.
+    #[inline]
     fn check_counts(&self, order: &Order) -> Result<(), Refusal> {
         let globals = self.state.globals();
         let record = &self.accounts[order.account as usize - 1];
@@ -209,6 +218,7 @@ impl Engine {
     }
 
     /// O-24: nobody sells more of a spot listing than he has.
+    #[inline]
     fn check_spot(&self, order: &Order) -> Result<(), Refusal> {
         if order.side != SELL || !self.instrument(order.listing).is_spot() {
             return Ok(());
@@ -223,6 +233,7 @@ impl Engine {
     }
 
     /// O-19: the limit within the band; that of a market order is moved into it.
+    #[inline]
     pub(crate) fn effective_limit(&self, order: &Order) -> Result<i64, Refusal> {
         let quote = self.quote(order.listing);
         let limit = order.limit_price;
@@ -240,6 +251,7 @@ impl Engine {
     }
 
     /// Whether the order reduces, with `left` of it counted and `known` of it in the account's sums.
+    #[inline]
     pub(crate) fn order_reduces(&self, order: &Order, left: i64, known: i64) -> bool {
         let position = self.leaf(order.account).size_in(order.listing);
         let record = &self.accounts[order.account as usize - 1];
@@ -254,6 +266,7 @@ impl Engine {
     }
 
     /// O-20.
+    #[inline]
     pub(crate) fn check_not_stale(&self, order: &Order, reducing: bool) -> Result<(), Refusal> {
         let leaf = self.leaf(order.account);
         let good = reducing || !self.state.restricted(leaf, order.listing, self.time_ns);
@@ -261,6 +274,7 @@ impl Engine {
     }
 
     /// O-21.
+    #[inline]
     pub(crate) fn check_post_only(&self, order: &Order) -> Result<(), Refusal> {
         if order.flags != POST_ONLY {
             return Ok(());
@@ -277,13 +291,15 @@ impl Engine {
     }
 
     /// O-22, with the order counted among the account's.
+    #[inline]
     pub(crate) fn margin_suffices(&mut self, account: u32, reducing: bool) -> bool {
         let figures = self.venue_figures(account);
-        figures.suffice() || (reducing && figures.equity >= 0)
+        figures.suffices || (reducing && figures.equity >= 0)
     }
 }
 
 /// O-08 and O-09 of an order with a new key.
+#[inline]
 pub(crate) fn check_first_version(order: &Order) -> Result<(), Refusal> {
     require(order.version == 1, code::O08_BAD_VERSION, field::VERSION)?;
     let good = order.counter == order.nonce % COUNTER_LIMIT;

@@ -62,6 +62,16 @@ impl Engine {
         own.max(0) + fee.max(0)
     }
 
+    /// Changes what is left of an order and its effective limit where rows count; gives the change of its term.
+    pub(crate) fn change_ranked_order(&mut self, index: u32, remaining: i64, limit: i64) -> i128 {
+        let before = self.term_of(index);
+        self.shift_losses(index, -1);
+        self.orders.slab[index].remaining = remaining;
+        self.orders.detail_mut(index).effective_price = limit;
+        self.shift_losses(index, 1);
+        self.term_of(index) - before
+    }
+
     /// Adds an order to the account's O_s, or takes it off, if that is kept and of today's rows.
     #[inline]
     pub(crate) fn shift_losses(&mut self, index: u32, sign: i32) {
@@ -157,10 +167,9 @@ impl Engine {
         let figures = self.state.figures(self.leaf(account));
         VenueFigures {
             equity: figures.equity,
-            wide: figures.wide,
-            loan_left: figures.loan_limit - figures.loan(),
             initial: figures.initial,
             venue_initial: figures.initial + needs,
+            suffices: suffices(&figures, needs),
         }
     }
 

@@ -74,13 +74,29 @@ fn a_portfolio_account_is_hedged_with_the_perpetual_before_its_options_are_bough
     assert_eq!(hedges.len(), 1, "one hedge at {usd}: {:?}", output.kinds());
     assert_eq!(head(hedges[0]), (1, PERPETUAL));
     assert_eq!(hedges[0][21], BUY, "against the short calls");
-    assert_eq!(output.ops().last(), Some(&10), "the stage is left: {:?}", output.ops());
+    assert_eq!(
+        output.ops().last(),
+        Some(&10),
+        "the stage is left: {:?}",
+        output.ops()
+    );
     let slices = output.events_of(17);
-    assert_eq!(head(slices[0]), (1, PERPETUAL), "the slice names the perpetual");
+    assert_eq!(
+        head(slices[0]),
+        (1, PERPETUAL),
+        "the slice names the perpetual"
+    );
     let bought = venue.size_in(1, PERPETUAL);
-    assert!(bought > 0 && bought < 48 * COIN, "delta and no more: {bought}");
+    assert!(
+        bought > 0 && bought < 48 * COIN,
+        "delta and no more: {bought}"
+    );
     for listing in [3, 5, 7, 10, 12, 14] {
-        assert_eq!(venue.size_in(1, listing), -8 * COIN, "the options are untouched");
+        assert_eq!(
+            venue.size_in(1, listing),
+            -8 * COIN,
+            "the options are untouched"
+        );
     }
     venue.restart();
 }

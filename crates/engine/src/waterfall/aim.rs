@@ -47,7 +47,9 @@ impl Engine {
             hedge.or_else(|| removal.map(|removal| self.slice_of(account, figures, &removal)));
         let empty_slices = self.accounts[account as usize - 1].empty_slices;
         // Collateral that finds no buyer takes turns with the rest.
-        let turn = self.state.groups()[usize::from(group)].epoch_number % 2 == 0;
+        let turn = self.state.groups()[usize::from(group)]
+            .epoch_number
+            .is_multiple_of(2);
         if figures.loan() > 0
             && (empty_slices < EMPTY_SLICES || turn || other.is_none())
             && let Some(position) = self.collateral(group, leaf)
