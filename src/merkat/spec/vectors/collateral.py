@@ -124,12 +124,19 @@ def _with_positions(corpus: Corpus, world: World) -> None:
             s.withdraw(ERIN, LOT, token=1)
             s.withdraw(ERIN, 1)
             s.transfer(ERIN, ALICE.account, 1)
-    with corpus.venue("coins-tiers", "a large holding counts less", world, ANYTHING) as s:
-        s.item(risk_item(haircut_tier=50_000 * USD, haircut_large=9 * 10**8))
+
+    def tiered(s: Script, lots: int) -> None:
+        s.item(risk_item(haircut_tier=1_000 * USD, haircut_large=9 * 10**8))
         publish(s)
         _owes(s)
-        s.withdraw(ERIN, COIN, token=1)
-        s.withdraw(ERIN, COIN // 2, token=1)
+        s.withdraw(ERIN, lots * LOT, token=1)
+
+    lots = _most(world, tiered, 2 * COIN // LOT + 1)
+    for over in (0, 1):
+        refuses = "W-06 amount" if over else ""
+        title = "a large holding counts less"
+        with corpus.venue(f"coins-tiers-{over}", title, world, refuses) as s:
+            tiered(s, lots + over)
     with corpus.venue("coins-offset", "coins that hedge", world, ANYTHING) as s:
         s.item(risk_item(collateral_offset=1))
         publish(s)

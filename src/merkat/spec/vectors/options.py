@@ -272,6 +272,9 @@ def _standard(corpus: Corpus, world: World) -> None:
     ):
         _at_most(corpus, f"standard-{name}", "an order alone, mode standard", world, run)
 
+    def market(s: Script, size: int) -> None:
+        s.place(DAVE, SELL, 5 * USD, size, listing=CALL_FAR, flags=MARKET)
+
     def spread(s: Script, size: int) -> None:
         trade(s, BOB, DAVE, CALL_FAR, COIN)
         s.place(DAVE, SELL, near_mark(s, CALL_HIGH), size, listing=CALL_HIGH)
@@ -286,6 +289,7 @@ def _standard(corpus: Corpus, world: World) -> None:
             publish(s, 101_000)
             s.withdraw(CAROL, 20_000 * USD)
 
+    _at_most(corpus, "standard-market", "at the band's edge, in ticks", world, market)
     _at_most(corpus, "standard-spread", "beside a long call", world, spread)
     more_open("straddle", ((CALL_FAR, -COIN), (PUT_FAR, -COIN // 2)))
     more_open("bounded", ((CALL_FAR, COIN), (CALL_HIGH, -COIN), (PUT_FAR, LOT)))

@@ -10,7 +10,7 @@ from merkat.spec.messages import Activate
 from merkat.spec.risk.vector import ExpiryQuote
 from merkat.spec.settle import ops
 from merkat.spec.values import BUY, DAY_NS, ONE, SELL
-from merkat.spec.vectors.corpus import CaseScript, Corpus, World
+from merkat.spec.vectors.corpus import ANYTHING, CaseScript, Corpus, World
 from merkat.spec.vectors.desk import (
     CALL_FAR,
     COIN,
@@ -36,6 +36,7 @@ from merkat.spec.vectors.moments import moment_before
 from merkat.spec.vectors.script import STEP_NS, USD, Script, group_item
 from merkat.spec.vectors.seizures import Probe
 from merkat.spec.vectors.worlds import ALICE, BOB, BTC_INDEX, ETH_INDEX
+from merkat.spec.venue.money import free_cash
 
 Quotes = tuple[ExpiryQuote, ...]
 
@@ -406,9 +407,12 @@ def _rows(corpus: Corpus, desks: Desks) -> None:
         ("depegged", {"peg": 970_000_000}),
         ("high-vol", {"vol": 800_000_000, "vol_mean": 600_000_000}),
     ):
-        with corpus.venue(f"rows-{name}", "what a vector says beside", world) as s:
+        with corpus.venue(f"rows-{name}", "what a vector says beside", world, ANYTHING) as s:
             publish(s, **changes)
             trade(s, ALICE, BOB, CALL_FAR, COIN // 10)
+            for by in (ALICE, BOB):
+                s.withdraw(by, max(1, free_cash(s.venue, by.account)))
+                s.withdraw(by, 1)
     with corpus.venue("rows-window", "low and high follow slowly", world) as s:
         s.item(risk_item(wide_window_ns=10 * SECOND))
         publish(s)
