@@ -2,7 +2,6 @@
 
 mod common;
 
-use common::derivatives::*;
 use common::*;
 use merkat_pricing::RiskSet;
 
