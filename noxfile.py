@@ -18,13 +18,16 @@ nox.options.sessions = ["differential", "mutants"]
 
 PYTHON = ".venv/bin/python"
 DIFFERENTIAL_COMMANDS = "10000000"
+DIFFERENTIAL_OPTION_COMMANDS = "3000000"
 
 
 @nox.session
 def differential(session: nox.Session) -> None:
-    """Run ten million random commands through the engine and the specification."""
-    arguments = session.posargs or ["--commands", DIFFERENTIAL_COMMANDS]
-    session.run(PYTHON, "tests/differential/run.py", *arguments, external=True)
+    """Run ten million random commands, and three of dated contracts, through both readers."""
+    runs = [["--commands", DIFFERENTIAL_COMMANDS]]
+    runs.append(["--commands", DIFFERENTIAL_OPTION_COMMANDS, "--options"])
+    for arguments in [session.posargs] if session.posargs else runs:
+        session.run(PYTHON, "tests/differential/run.py", *arguments, external=True)
 
 
 @nox.session

@@ -154,7 +154,11 @@ class Pair:
                 )
 
     def exchange(self) -> None:
-        """Compare whole snapshots, and let each reader go on from the other's."""
+        """Compare whole snapshots, and let each reader go on from the other's.
+
+        While a vector waits each goes on from its own: the engine recovers the signers of what it
+        reads, and the signatures here are none.
+        """
         expected, found = self.venue.snapshot(), self.engine.snapshot()
         if expected != found:
             at = next(
@@ -169,6 +173,9 @@ class Pair:
                 f"snapshots differ from byte {at} on: specification "
                 f"{expected[at : at + 40].hex()}, engine {found[at : at + 40].hex()}"
             )
+        if self.venue.pending_vectors:
+            self.compare_digests()
+            return
         self.engine = _core.Engine.from_snapshot(*DOMAIN, expected)
         self.venue = Venue.from_snapshot(self.config, found, fake_recover)
         self.compare_digests()
