@@ -1,0 +1,179 @@
+"""The venue machine of the compiled core: rows beside it, figures of accounts, signatures."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from merkat import _core
+from merkat.sdk import commands
+from merkat.sdk.keys import derive_secret
+from merkat.sdk.risk_sets import risk_set
+from merkat.sdk.surfaces import ExpiryQuote, Surface
+
+DOMAIN = (1, b"merkat-vault-version", bytes(32))
+SECOND_NS = 10**9
+USD = 1_000_000
+START_NS = 1_750_000_000 * SECOND_NS
+EXPIRY_NS = (START_NS // (86_400 * SECOND_NS) + 30) * 86_400 * SECOND_NS + 8 * 3_600 * SECOND_NS
+NODES = [derive_secret(1, f"node {number}") for number in range(2)]
+OWNER = derive_secret(1, "owner")
+
+
+class Venue:
+    """A perpetual (1) and a call (2) in a group of two nodes, and an account (1)."""
+
+    def __init__(self) -> None:
+        self.engine = _core.Engine(*DOMAIN)
+        self.time_ns = START_NS
+        self.items = 0
+        nodes = [_core.address_of(node) for node in NODES]
+        self.item(commands.group(0, 2, nodes))
+        self.item(commands.list_perpetual(0, 8, 1_000, 100_000, 0, 500_000))
+        self.item(commands.risk(0, risk_set().encode()))
+        self.item(
+            commands.list_dated(
+                3,
+                0,
+                8,
+                1_000,
+                100_000,
+                maker_fee=0,
+                taker_fee=300_000,
+                strike=100_000 * USD,
+                expiry_ns=EXPIRY_NS,
+            )
+        )
+        self.item(commands.deposit(_core.address_of(OWNER), 1_000_000 * USD))
+
+    def send(self, command: bytes) -> list[bytes]:
+        """Apply a command a second later, its signers recovered; returns its events."""
+        self.time_ns += SECOND_NS
+        number = self.engine.log_number + 1
+        head = len(command).to_bytes(4, "big") + number.to_bytes(8, "big")
+        out = self.engine.apply(head + self.time_ns.to_bytes(8, "big") + command, None)
+        events, rest = [], out[12 : 12 + int.from_bytes(out[8:12], "big")]
+        while rest:
+            length = int.from_bytes(rest[:2], "big")
+            events.append(rest[2 : 2 + length])
+            rest = rest[2 + length :]
+        return events
+
+    def item(self, item: bytes) -> None:
+        assert self.send(commands.inbox(self.items, item))[0][0] != 28, "the item is taken"
+        self.items += 1
+
+    def receive(self, number: int = 1, previous: bytes = bytes(31)) -> bytes:
+        """Send a signed surface; returns its bytes."""
+        surface = Surface(
+            group=0,
+            number=number,
+            time_ns=self.time_ns + SECOND_NS,
+            previous=previous,
+            index=100_000 * USD,
+            vol=600_000_000,
+            vol_mean=600_000_000,
+            expiries=(ExpiryQuote(EXPIRY_NS, 100_000 * USD, 3 * 10**10, 0, 0, 0, 10**11),),
+        ).encode()
+        signed = _core.sign_oracle(*DOMAIN, surface, bytes([0, 1]), b"".join(NODES))
+        assert [event[0] for event in self.send(commands.epoch(surface, signed))] == [32]
+        return surface
+
+
+def test_rows_are_built_beside_the_engine_and_taken_up() -> None:
+    venue = Venue()
+    assert venue.engine.row_job(0) is None, "nothing is pending"
+    venue.receive()
+    job = venue.engine.row_job(0)
+    assert job is not None
+    assert job.group == 0
+    with ThreadPoolExecutor() as workers:
+        rows = workers.submit(job.build).result()
+    assert len(rows) == 2
+    assert rows.root != bytes(31)
+    venue.engine.offer_rows(rows)
+    kinds = [event[0] for event in venue.send(commands.activate(0, 1, rows.root))]
+    assert kinds == [11, 33, 33], "the epoch and two rows"
+    standing = venue.engine.rows(0)
+    assert standing is not None
+    scenarios, data = standing
+    assert (scenarios, int.from_bytes(data[:4], "big")) == (57, 2)
+    assert len(data) == 4 + 2 * (117 + 8 * scenarios), "rows as the snapshot has them"
+    assert venue.engine.rows(1) is None, "no such group"
+
+
+def test_a_listing_that_came_later_refuses_the_rows_by_name() -> None:
+    venue = Venue()
+    venue.receive()
+    venue.item(
+        commands.list_dated(
+            2,
+            0,
+            8,
+            1_000,
+            100_000,
+            maker_fee=0,
+            taker_fee=0,
+            expiry_ns=EXPIRY_NS + 86_400 * SECOND_NS,
+        )
+    )
+    job = venue.engine.row_job(0)
+    assert job is not None
+    with pytest.raises(ValueError, match="group 0: refused by rule E-11"):
+        job.build()
+    events = venue.send(commands.activate(0, 1, bytes(31)))
+    assert events == [bytes([1]) + (611).to_bytes(2, "big") + bytes([8])], "dropped, E-11"
+    assert venue.engine.row_job(0) is None
+
+
+def test_figures_and_greeks_of_accounts() -> None:
+    venue = Venue()
+    venue.receive()
+    job = venue.engine.row_job(0)
+    assert job is not None
+    venue.send(commands.activate(0, 1, job.build().root))
+    whole = 1_000_000 * USD
+    assert venue.engine.account_figures(1) == (whole, whole, 0, 0, 0, 0, 0, 0)
+    assert venue.engine.account_figures(2) is None, "no such account"
+    assert venue.engine.account_greeks(1, 0) is None, "it holds nothing"
+
+
+def test_a_margin_mode_is_signed_by_its_owner() -> None:
+    venue = Venue()
+    unsigned = commands.margin_mode(1, 1, 5)
+    framed = len(unsigned).to_bytes(4, "big") + unsigned
+    signed = _core.sign_commands(*DOMAIN, framed, OWNER)[4:]
+    assert signed[:-65] == unsigned[:-65]
+    assert signed[-65:] != bytes(65)
+    assert venue.send(signed) == [bytes([39, 0, 0, 0, 1, 1])], "event margin_mode_set"
+    forged = bytearray(commands.margin_mode(1, 0, 6))
+    forged[-65:] = signed[-65:]
+    assert venue.send(bytes(forged))[0][:3] == bytes([1]) + (803).to_bytes(2, "big"), "C-03"
+
+
+def test_signers_of_a_pending_vector_outlive_a_snapshot() -> None:
+    venue = Venue()
+    venue.receive()
+    job = venue.engine.row_job(0)
+    assert job is not None
+    root = job.build().root
+    restored = _core.Engine.from_snapshot(*DOMAIN, venue.engine.snapshot())
+    # The nodes change: whoever signed is no node any more, in the engine and in the restored one.
+    others = [_core.address_of(derive_secret(2, f"node {number}")) for number in range(2)]
+    first = venue.engine
+    for engine in (first, restored):
+        venue.engine, venue.items, venue.time_ns = engine, 5, START_NS + 60 * SECOND_NS
+        again = _core.Engine.from_snapshot(*DOMAIN, engine.snapshot())
+        assert again.snapshot() == engine.snapshot()
+        venue.item(commands.group(0, 2, others))
+        rotated = _core.Engine.from_snapshot(*DOMAIN, engine.snapshot())
+        refused = [bytes([1]) + (606).to_bytes(2, "big") + bytes([25])]
+        assert venue.send(commands.activate(0, 1, root)) == refused, "E-06"
+        venue.engine, venue.time_ns = rotated, START_NS + 61 * SECOND_NS
+        assert venue.send(commands.activate(0, 1, root)) == refused, "E-06 after a restart too"
+
+
+def test_a_payload_that_no_node_signs_is_named() -> None:
+    with pytest.raises(ValueError, match=r"payload has 107 bytes and version 3, expected a vector"):
+        _core.sign_oracle(*DOMAIN, bytes([3]) + bytes(106), b"", b"")
