@@ -236,7 +236,10 @@ fn implied_volatilities_come_back_over_the_whole_range() {
             }
         }
     }
-    assert!(checked > 5_000, "only {checked} prices determine their volatility");
+    assert!(
+        checked > 5_000,
+        "only {checked} prices determine their volatility"
+    );
     assert!(worst.0 < 1e-12, "worst {:e} at {:?}", worst.0, worst.1);
 }
 
