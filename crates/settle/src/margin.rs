@@ -172,7 +172,7 @@ impl State {
         figures
     }
 
-    /// The figures of an account after cash moved and its size in one listing changed.
+    /// The figures of an account, which are these before, after cash moved and its size in one listing changed.
     #[must_use]
     pub fn figures_after(
         &self,
@@ -186,6 +186,12 @@ impl State {
             return before.after(quote, cash, account.size_in(change.listing), change.size);
         }
         let (group, mode) = (quote.group, account.margin_mode);
+        let mut positions = account.positions.iter();
+        if positions.all(|position| self.quote_of(position).group == group) {
+            let mut after = Figures::of_cash(account.cash + cash);
+            after.add(&self.group_figures(account, group, mode, Some(change)));
+            return after;
+        }
         let mut after = before.with_cash(cash);
         after.subtract(&self.group_figures(account, group, mode, None));
         after.add(&self.group_figures(account, group, mode, Some(change)));
