@@ -169,4 +169,18 @@ ENGINE_OPTIONS = (
         "first[24..].copy_from_slice(&row.years.to_be_bytes());",
         "",
     ),
+    Mutant(
+        "any root of rows is taken",
+        "A-02",
+        "crates/engine/src/surface.rs",
+        "require(root == command.row_root, code::A02_WRONG_ROWS, field::ROWS)",
+        "require(true, code::A02_WRONG_ROWS, field::ROWS)",
+    ),
+    Mutant(
+        "a loan has no limit",
+        "derivatives.md 4, F-15",
+        "crates/settle/src/margin.rs",
+        "self.wide >= self.initial && self.loan() <= self.loan_limit",
+        "self.wide >= self.initial",
+    ),
 )
