@@ -124,7 +124,7 @@ impl Engine {
         }
         self.check_beat(&op)?;
         self.sweep_expired(Some(beat.group));
-        let effect = self.emit(&MicroOp::Heartbeat(op));
+        let effect = self.try_emit(&MicroOp::Heartbeat(op))?;
         let (_, fixed) = self.epoch_effect(beat.group, effect);
         self.event(Event::Heartbeat {
             group: beat.group,

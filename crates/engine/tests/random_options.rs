@@ -6,6 +6,7 @@ mod common;
 use common::derivatives::*;
 use common::*;
 use merkat_engine::Engine;
+use merkat_engine::command::signature_count;
 use merkat_settle::Order;
 use proptest::prelude::*;
 
@@ -51,6 +52,12 @@ enum Step {
     /// To shortly before, or after, the first expiry that is left.
     Jump(bool),
     Deliver(i64),
+    /// A surface, an activation or a margin mode with one byte changed.
+    Mutated {
+        kind: u8,
+        byte: usize,
+        value: u8,
+    },
     List(i64, bool),
     State(u32, u8),
     Restart,
@@ -75,6 +82,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1u64..300).prop_map(Step::Tick),
         1 => any::<bool>().prop_map(Step::Jump),
         1 => (-5_000i64..5_000).prop_map(Step::Deliver),
+        3 => (0u8..3, 0usize..400, any::<u8>()).prop_map(|(kind, byte, value)| Step::Mutated { kind, byte, value }),
         1 => (80i64..120, any::<bool>()).prop_map(|(strike, is_call)| Step::List(strike, is_call)),
         1 => (1..=LISTINGS, 1u8..3).prop_map(|(listing, state)| Step::State(listing, state)),
         1 => Just(Step::Restart),
@@ -160,6 +168,33 @@ impl Player {
         Some(self.venue.tick())
     }
 
+    fn mutated(&mut self, kind: u8, byte: usize, value: u8) -> Output {
+        let venue = self.venue.wait(SECOND_NS);
+        let mut command = match kind {
+            0 => {
+                let vector = venue.flat_vector(0, self.usd, self.vol);
+                [&[1, 16], &vector.bytes()[..], &Venue::signatures(2)].concat()
+            }
+            1 => [&[1, 18, 0, 0][..], &[0; 39]].concat(),
+            _ => [
+                &[1, 8, 0, 0, 0, 1, 1][..],
+                &venue.nonce(1).to_be_bytes(),
+                &[9; 65],
+            ]
+            .concat(),
+        };
+        let place = byte % command.len();
+        command[place] = value;
+        // The quorum of a surface, the owner of a mode.
+        let signers = [node(0), node(1), owner_of(1)];
+        let signers = match signature_count(&command) {
+            1 => signers[2..].to_vec(),
+            2 => signers[..2].to_vec(),
+            count => vec![node(0); count],
+        };
+        venue.send(&command, &signers)
+    }
+
     fn surface(&mut self, usd: i64, vol: i64) -> Output {
         self.usd = (self.usd + usd).clamp(40_000, 250_000);
         self.vol = (self.vol + vol).clamp(200_000_000, 1_500_000_000);
@@ -214,6 +249,7 @@ impl Player {
                 let vector = venue.engine.row_job(0)?.vector().clone();
                 venue.wait(SECOND_NS / 2).activate(&vector)
             }
+            Step::Mutated { kind, byte, value } => self.mutated(*kind, *byte, *value),
             Step::Heartbeat(hundredths) => venue.wait(hundredths * SECOND_NS / 100).heartbeat(0),
             Step::Tick(hundredths) => venue.wait(hundredths * SECOND_NS / 100).tick(),
             Step::Jump(beyond) => return self.jump(*beyond),
