@@ -25,6 +25,15 @@ fn decoded(risk_set: &[u8], vector: &[u8]) -> PyResult<(RiskSet, SurfaceVector)>
     Ok((set, vector))
 }
 
+/// Where a listing stands among the rows.
+fn place_of(market: &Market, listing: u32) -> PyResult<usize> {
+    market.rows().place_of(listing).ok_or_else(|| {
+        value_error(format!(
+            "listing {listing} has no row; expected one of the rows"
+        ))
+    })
+}
+
 /// The rows that a vector makes of listings, without a row before: u32 count and the rows.
 #[pyfunction]
 #[allow(
@@ -80,16 +89,8 @@ impl MarginBook {
     fn placed(&self, positions: &[(u32, i64)]) -> PyResult<Vec<(usize, i64)>> {
         positions
             .iter()
-            .map(|(listing, size)| Ok((self.place(*listing)?, *size)))
+            .map(|(listing, size)| Ok((place_of(&self.market, *listing)?, *size)))
             .collect()
-    }
-
-    fn place(&self, listing: u32) -> PyResult<usize> {
-        self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!(
-                "listing {listing} has no row; expected one of the rows"
-            ))
-        })
     }
 }
 
@@ -171,11 +172,7 @@ pub struct MarginPortfolio {
 impl MarginPortfolio {
     /// Changes one position by a signed size.
     fn change(&mut self, listing: u32, by: i64) -> PyResult<()> {
-        let place = self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!(
-                "listing {listing} has no row; expected one of the rows"
-            ))
-        })?;
+        let place = place_of(&self.market, listing)?;
         self.portfolio.change(&self.market, place, by);
         Ok(())
     }
@@ -208,11 +205,7 @@ impl MarginPortfolio {
         fund: i128,
         count: u32,
     ) -> PyResult<(i128, i128, u8)> {
-        let place = self.market.rows().place_of(listing).ok_or_else(|| {
-            value_error(format!(
-                "listing {listing} has no row; expected one of the rows"
-            ))
-        })?;
+        let place = place_of(&self.market, listing)?;
         let (market, portfolio) = (&self.market, &mut self.portfolio);
         Ok(py.detach(|| {
             let mut last = portfolio.margin(market, fund);

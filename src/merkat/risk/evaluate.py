@@ -74,15 +74,14 @@ def _opened_at(group: _Group, held: Portfolio) -> int:
     """Return what the perpetuals and futures of a group cost when they were opened (1e-6 USD)."""
     paid = 0
     for position in held.positions:
-        row = (
-            group.risk.rows[group.listings[position.instrument]]
-            if (position.instrument in group.listings)
-            else None
-        )
-        if row is not None and row.kind in (PERPETUAL, FUTURE):
+        listing = group.listings.get(position.instrument)
+        if listing is None:
+            continue
+        row = group.risk.rows[listing]
+        if row.kind in (PERPETUAL, FUTURE):
             entry = row.mark if position.entry is None else position.entry
             paid += equity.exact(position.size * entry, group.risk.coin)
-        elif row is not None and position.entry is not None:
+        elif position.entry is not None:
             raise EvaluationError(
                 f"{position.instrument}: entry is for perpetuals and futures; "
                 f"the premium of an option is in the cash already"
