@@ -340,6 +340,7 @@ class Market:
         life_ns = MINUTE_NS // 60 if flags & IMMEDIATE_BIT else HOUR_NS
         order = Order(
             account=trader.number,
+            slot=0,
             listing=listing,
             side=side,
             flags=flags,
@@ -413,7 +414,12 @@ class Market:
     def cancel(self, trader: Trader, order: Order, **changes: Any) -> Reply:
         """Cancel an order."""
         unsigned = messages.Cancel(
-            trader.number, order.expiry_hour, order.counter, self.next_nonce(), bytes(65)
+            trader.number,
+            order.slot,
+            order.expiry_hour,
+            order.counter,
+            self.next_nonce(),
+            bytes(65),
         )
         unsigned = replace(unsigned, **changes)
         digest = typed_data.cancel_digest(self.config, unsigned)

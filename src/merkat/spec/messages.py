@@ -64,9 +64,10 @@ class Renew(SignedOrder):
 
 @dataclass(frozen=True, slots=True)
 class Cancel(Record):
-    """Command 4."""
+    """Command 4; `slot` is that of the order's key, whoever signs."""
 
     account: U32
+    slot: U8
     expiry_hour: U32
     counter: U40
     nonce: U64

@@ -24,11 +24,11 @@ DOMAIN = (
     "bytes32 salt)"
 )
 ORDER = (
-    "Order(uint32 account,uint32 listing,uint8 side,uint8 flags,int64 limitPrice,int64 size,"
-    "int64 feeCap,uint64 expiry,uint40 counter,uint32 version,uint64 nonce,uint32 renewsHour,"
-    "uint40 renewsCounter)"
+    "Order(uint32 account,uint8 slot,uint32 listing,uint8 side,uint8 flags,int64 limitPrice,"
+    "int64 size,int64 feeCap,uint64 expiry,uint40 counter,uint32 version,uint64 nonce,"
+    "uint32 renewsHour,uint40 renewsCounter)"
 )
-CANCEL = "Cancel(uint32 account,uint32 expiryHour,uint40 counter,uint64 nonce)"
+CANCEL = "Cancel(uint32 account,uint8 slot,uint32 expiryHour,uint40 counter,uint64 nonce)"
 FLOOR = "Floor(uint32 account,uint40 floor,uint64 nonce)"
 WITHDRAW = "Withdraw(uint32 account,uint8 token,uint128 amount,uint64 nonce)"
 TRANSFER = "Transfer(uint32 account,uint32 toAccount,uint128 amount,uint64 nonce)"
@@ -109,6 +109,7 @@ def order_digest(config: Config, order: Order) -> bytes:
         config,
         ORDER,
         order.account,
+        order.slot,
         order.listing,
         order.side,
         order.flags,
@@ -126,7 +127,15 @@ def order_digest(config: Config, order: Order) -> bytes:
 
 def cancel_digest(config: Config, cancel: Cancel) -> bytes:
     """Return the 32 bytes that the owner signs to cancel one order."""
-    return _digest(config, CANCEL, cancel.account, cancel.expiry_hour, cancel.counter, cancel.nonce)
+    return _digest(
+        config,
+        CANCEL,
+        cancel.account,
+        cancel.slot,
+        cancel.expiry_hour,
+        cancel.counter,
+        cancel.nonce,
+    )
 
 
 def floor_digest(config: Config, floor: Floor) -> bytes:

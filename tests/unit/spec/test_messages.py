@@ -64,10 +64,10 @@ SURFACE_OP = MARKET.surface_op(MARKET.surface(100 * USD, MARKET.time_ns + 1))
 SURFACE_BYTES = 107 + 56 + 1 + 2 * 66
 NAMES = b"\x05\x40\x41" + b"\xff" * 5
 COMMANDS: list[tuple[Command, int]] = [
-    (Place(ORDER, SIGNED.signature), 133),
-    (Amend(ORDER, SIGNED.signature), 133),
-    (Renew(ORDER, SIGNED.signature), 133),
-    (Cancel(1, 2, 3, 4, bytes(65)), 86),
+    (Place(ORDER, SIGNED.signature), 134),
+    (Amend(ORDER, SIGNED.signature), 134),
+    (Renew(ORDER, SIGNED.signature), 134),
+    (Cancel(1, 2, 3, 4, 5, bytes(65)), 87),
     (WORLD.floor_op(ALICE, 9), 82),
     (WORLD.withdraw_op(ALICE, USD), 94),
     (WORLD.transfer_op(ALICE, BOB, USD), 97),
@@ -94,7 +94,7 @@ ITEMS: list[tuple[Item, int]] = [
 OPS: list[tuple[MicroOp, int]] = [
     (WORLD.withdraw_op(ALICE, USD), 94),
     (WORLD.transfer_op(ALICE, BOB, USD), 97),
-    (OrderOpen(ORDER, SIGNED.signature), 133),
+    (OrderOpen(ORDER, SIGNED.signature), 134),
     (Fill(1, 2, 3, 4, 5, 6, 3), 12 + 12 + 2 + 2 + 8 + 8 + 1),
     (Fill(1, 2, 3, 4, 5, 6, 3 | MAKER_NAMES, NAMES), 45 + 8),
     (Fill(1, 2, 3, 4, 5, 6, 2 | TAKER_NAMES, b"", NAMES), 45 + 8),
@@ -164,14 +164,14 @@ def test_every_kind_is_covered_here() -> None:
 
 
 def test_bytes_of_an_order_are_those_of_the_table() -> None:
-    order = Order(1, 2, 1, 5, 3, 4, -5, 6 * HOUR_NS, 7, 8, 9, 10, 11)
+    order = Order(1, 15, 2, 1, 5, 3, 4, -5, 6 * HOUR_NS, 7, 8, 9, 10, 11)
     expected = (
-        "00000001 00000002 01 05 0000000000000003 0000000000000004 fffffffffffffffb"
+        "00000001 0f 00000002 01 05 0000000000000003 0000000000000004 fffffffffffffffb"
         "000013a52453c000 0000000007 00000008 0000000000000009 0000000a 000000000b"
     )
     assert order.encode().hex() == expected.replace(" ", "")
-    assert len(order.encode()) == 68
-    assert encode_key(order.key).hex() == "000006000000100000000007"
+    assert len(order.encode()) == 69
+    assert encode_key(order.key).hex() == "0000060000001f0000000007"
     assert (account_of(order.key), counter_of(order.key), hour_of_key(order.key)) == (1, 7, 6)
 
 
@@ -206,7 +206,7 @@ def test_an_inbox_step_takes_items_of_2_to_1024_bytes() -> None:
     assert decode_command(b"\x01\x20" + bytes(8)) == InboxCommand(0, b"")
 
 
-@given(st.binary(min_size=68, max_size=68))
+@given(st.binary(min_size=69, max_size=69))
 def test_any_68_bytes_are_one_order(data: bytes) -> None:
     assert Order.decode(data).encode() == data
 

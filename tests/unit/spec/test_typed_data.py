@@ -79,7 +79,7 @@ def digests() -> dict[str, tuple[Any, Any]]:
     order = WORLD.order(ALICE, BUY, COIN, 100 * USD)
     return {
         "Order": (order, typed_data.order_digest),
-        "Cancel": (Cancel(1, 2, 3, 4, bytes(65)), typed_data.cancel_digest),
+        "Cancel": (Cancel(1, 2, 3, 4, 5, bytes(65)), typed_data.cancel_digest),
         "Floor": (WORLD.floor_op(ALICE, 1), typed_data.floor_digest),
         "Withdraw": (WORLD.withdraw_op(ALICE, 1), typed_data.withdraw_digest),
         "Transfer": (WORLD.transfer_op(ALICE, 2, 1), typed_data.transfer_digest),
@@ -135,7 +135,8 @@ def test_type_strings_are_those_of_the_table() -> None:
     order = WORLD.order(ALICE, BUY, COIN, 100 * USD)
     assert len(order_digest(Config(1), order)) == 32
     known = {
-        typed_data.CANCEL: "Cancel(uint32 account,uint32 expiryHour,uint40 counter,uint64 nonce)",
+        typed_data.CANCEL: "Cancel(uint32 account,uint8 slot,uint32 expiryHour,uint40 counter,"
+        "uint64 nonce)",
         typed_data.MARGIN_MODE: "MarginMode(uint32 account,uint8 mode,uint64 nonce)",
         typed_data.SURFACE: "Surface(bytes vector)",
         typed_data.FLOOR: "Floor(uint32 account,uint40 floor,uint64 nonce)",

@@ -192,6 +192,7 @@ class World:
         self.counter += 1
         order = Order(
             account=account,
+            slot=0,
             listing=LISTING,
             side=side,
             flags=0,

@@ -32,7 +32,7 @@ from merkat.spec.rules import PARAMETER_COUNT
 from merkat.spec.values import MAX_NODES, TOKENS, ZERO31, ZERO_ADDRESS
 
 WORD_BYTES = 32
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 STANDARD = 0  # stages of an account
 IN_LIQUIDATION = 1

@@ -70,7 +70,7 @@ def _every_signed(s: CaseScript, signed_by: Wallet, account: int) -> list[tuple[
     by = replace(ALICE, account=account)
     order = s.order(by, BUY, PRICE, SIZE)
     signature = s.signed(order, signed_by)
-    cancel = messages.Cancel(account, order.expiry_hour, order.counter, s.nonce(1), bytes(65))
+    cancel = messages.Cancel(account, 0, order.expiry_hour, order.counter, s.nonce(1), bytes(65))
     digest = typed_data.cancel_digest(CONFIG, cancel)
     cancel = replace(cancel, signature=s.signer.sign(digest, signed_by))
     commands: list[tuple[str, messages.Command]] = [

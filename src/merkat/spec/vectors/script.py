@@ -144,6 +144,7 @@ class Script:
         life = life_ns if life_ns is not None else (HOUR_NS if flags % 2 == 0 else 30 * 10**9)
         body = Order(
             account=by.account,
+            slot=0,
             listing=listing,
             side=side,
             flags=flags,
@@ -224,7 +225,7 @@ class Script:
         """Sign and send a cancel of an order."""
         signed_by = spoilt.pop("signed_by", by.wallet)
         nonce = spoilt.pop("nonce", None) or self.nonce(by.account)
-        body = messages.Cancel(by.account, order.expiry_hour, order.counter, nonce, bytes(65))
+        body = messages.Cancel(by.account, 0, order.expiry_hour, order.counter, nonce, bytes(65))
         body = replace(body, **spoilt)
         digest = typed_data.cancel_digest(self.venue.config, body)
         return self.say(replace(body, signature=self.signer.sign(digest, signed_by)))

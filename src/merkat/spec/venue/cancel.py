@@ -18,7 +18,8 @@ def cancel(venue: VenueState, command: Cancel) -> None:
     authorise(venue, command.account, digest, command.signature, command.nonce)
 
     # CHECKS
-    resting = venue.resting(order_key(command.account, command.expiry_hour, command.counter))
+    key = order_key(command.account, command.expiry_hour, command.counter, command.slot)
+    resting = venue.resting(key)
     X_01.require(resting is not None)
     assert resting is not None
 

@@ -52,7 +52,7 @@ def test_genesis_is_that_of_the_format() -> None:
     assert state.root() == root_from_leaves(state)
     words = state.globals_.words()
     assert len(words) == 17 * 32
-    assert words[:32] == bytes(6) + b"\x00\x02" + bytes(24), "version 2, all else zero"
+    assert words[:32] == bytes(6) + b"\x00\x03" + bytes(24), "version 3, all else zero"
     assert state.encode() == (544 + 20).to_bytes(4, "big") + words + bytes(20)
 
 
