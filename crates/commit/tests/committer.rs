@@ -78,7 +78,7 @@ fn the_root_of_genesis_is_fixed() {
     );
 }
 
-const GENESIS_ROOT: &str = "23e9ca50e0c3598f499b4b050f19a42fdb75df7b46cafe028731515ec84996af";
+const GENESIS_ROOT: &str = "5d6158ac6cfc6a5455a0365b117e1176cec04df05f838fa435f7b6f259e70dab";
 
 /// A kind of step, two accounts, an amount.
 type Step = (u8, u32, u32, i64);

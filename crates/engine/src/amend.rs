@@ -29,7 +29,7 @@ impl Engine {
     /// A new body for a resting order.
     pub(crate) fn amend(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise(order.account, order.nonce, signer, false)?;
+        self.authorise_order(order, signer)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = order
             .key()
@@ -97,7 +97,7 @@ impl Engine {
     /// A new order in the place of a resting one.
     pub(crate) fn renew(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise(order.account, order.nonce, signer, false)?;
+        self.authorise_order(order, signer)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = order
             .renewed_key()

@@ -32,6 +32,8 @@ pub struct SignedOrder {
 pub struct Cancel {
     /// Whose order.
     pub account: u32,
+    /// The slot of the order's key.
+    pub slot: u8,
     /// The expiry hour of the order's key.
     pub expiry_hour: u32,
     /// The counter of the order's key.
@@ -118,6 +120,7 @@ impl<'a> Command<'a> {
             3 => Self::Renew(read_order(reader)?),
             4 => Self::Cancel(Cancel {
                 account: reader.u32()?,
+                slot: reader.u8()?,
                 expiry_hour: reader.u32()?,
                 counter: reader.u40()?,
                 nonce: reader.u64()?,
@@ -176,7 +179,7 @@ pub fn signature_count(bytes: &[u8]) -> usize {
     };
     match head {
         [VERSION, 1..=3] => signed(Order::BYTES),
-        [VERSION, 4] => signed(4 + 4 + 5 + 8),
+        [VERSION, 4] => signed(4 + 1 + 4 + 5 + 8),
         [VERSION, 5] => signed(4 + 5 + 8),
         [VERSION, 6] => signed(4 + 1 + 16 + 8),
         [VERSION, 7] => signed(4 + 4 + 16 + 8),

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use merkat_commit::Committer;
-use merkat_settle::Effect;
 use merkat_settle::ops::{MicroOp, OrderOpen};
 use merkat_settle::state::State;
 use merkat_settle::surfaces::PreparedRows;
+use merkat_settle::{Effect, Order};
 use merkat_values::codec::Writer;
-use merkat_values::refusal::{code, field};
-use merkat_values::{Address, Refusal, constants::CLOCK_LIMIT};
+use merkat_values::constants::{CLOCK_LIMIT, SLOTS};
+use merkat_values::refusal::{code, field, require};
+use merkat_values::{Address, Refusal};
 
 use crate::accounts::VenueAccount;
 use crate::book::Book;
@@ -194,6 +195,27 @@ impl Engine {
             }
             Command::Inbox { index, item } => self.inbox(*index, item),
         }
+    }
+
+    /// C-02 and C-07: the slot of an order or of a cancelled one.
+    #[inline]
+    pub(crate) fn check_slot(&self, account: u32, slot: u8) -> Result<(), Refusal> {
+        if self.state.account(account).is_none() {
+            return Err(Refusal::new(code::C02_NO_ACCOUNT, field::ACCOUNT));
+        }
+        require(slot < SLOTS, code::C07_BAD_SLOT, field::SIGNER_SLOT)
+    }
+
+    /// C-02, C-07, C-08, C-03 and C-04 of an order; the nonce is used up from here on.
+    #[inline]
+    pub(crate) fn authorise_order(
+        &mut self,
+        order: &Order,
+        signer: &Address,
+    ) -> Result<(), Refusal> {
+        self.check_slot(order.account, order.slot)?;
+        require(order.slot == 0, code::C08_NO_SESSION, field::SIGNER_SLOT)?;
+        self.authorise(order.account, order.nonce, signer, false)
     }
 
     /// C-02 to C-04 of a signed command; the nonce is used up from here on.

@@ -19,11 +19,13 @@ impl Engine {
         cancel: &Cancel,
         signer: &Address,
     ) -> Result<(), Refusal> {
+        self.check_slot(cancel.account, cancel.slot)?;
         self.authorise(cancel.account, cancel.nonce, signer, false)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = OrderKey::new(
             u64::from(cancel.expiry_hour),
             cancel.account,
+            cancel.slot,
             cancel.counter,
         )
         .and_then(|key| self.orders.find(key))

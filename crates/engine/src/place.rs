@@ -25,7 +25,7 @@ impl Engine {
     /// A new order.
     pub(crate) fn place(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise(order.account, order.nonce, signer, false)?;
+        self.authorise_order(order, signer)?;
         self.check_instrument(order)?;
         require(
             matches!(order.flags, 0 | 1 | POST_ONLY | MARKET),

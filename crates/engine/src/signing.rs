@@ -22,6 +22,7 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
         Command::Cancel(cancel) => {
             let digest = domain.cancel(
                 cancel.account,
+                cancel.slot,
                 cancel.expiry_hour,
                 cancel.counter,
                 cancel.nonce,

@@ -75,6 +75,7 @@ pub(crate) fn order_open(
 ) -> Result<Effect, Refusal> {
     let order = &op.order;
     let account = known_account(state, order.account, field::ACCOUNT)?;
+    require(order.slot == 0, code::K09_NO_SESSION, field::SIGNER_SLOT)?;
     signed_by(account, authority, &op.signature, |domain| {
         domain.order(order)
     })?;

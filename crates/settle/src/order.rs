@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 use merkat_pricing::SurfaceVector;
 use merkat_values::codec::{Reader, Short, Writer};
-use merkat_values::constants::{ACCOUNT_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NODES_MAXIMUM};
+use merkat_values::constants::{
+    ACCOUNT_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NODES_MAXIMUM, SLOTS,
+};
 use merkat_values::{Address, Signature, keccak::keccak256};
 
 /// A side of an order: buys.
@@ -20,7 +22,7 @@ pub const FLAG_IMMEDIATE: u8 = 1;
 
 /// Twelve bytes: four zero bits, expiry hour (20), account (28), session slot (4), counter (40).
 ///
-/// Any twelve bytes can be read; a key with bits above the 92nd or with a session slot names no leaf.
+/// Any twelve bytes can be read; a key with bits above the 92nd names no leaf.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrderKey(u128);
 
@@ -28,14 +30,16 @@ impl OrderKey {
     /// Bytes of a key.
     pub const BYTES: usize = 12;
 
-    /// The key of a wallet's order, or nothing if a part does not fit its bits.
+    /// The key of an order that a slot of an account signs, or nothing if a part does not fit its bits.
     #[must_use]
-    pub fn new(expiry_hour: u64, account: u32, counter: u64) -> Option<Self> {
+    pub fn new(expiry_hour: u64, account: u32, slot: u8, counter: u64) -> Option<Self> {
         let fits = expiry_hour < u64::from(HOUR_LIMIT)
             && account < ACCOUNT_LIMIT
+            && slot < SLOTS
             && counter < COUNTER_LIMIT;
         fits.then(|| {
-            Self(u128::from(expiry_hour) << 72 | u128::from(account) << 44 | u128::from(counter))
+            let low = u64::from(slot) << 40 | counter;
+            Self(u128::from(expiry_hour) << 72 | u128::from(account) << 44 | u128::from(low))
         })
     }
 
@@ -94,11 +98,13 @@ impl OrderKey {
     }
 }
 
-/// A signed order (68 bytes).
+/// A signed order (69 bytes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// Whose it is.
     pub account: u32,
+    /// Who signs: 0 the wallet, 1 to 15 a session.
+    pub slot: u8,
     /// What is traded.
     pub listing: u32,
     /// 0 buy, 1 sell.
@@ -113,13 +119,13 @@ pub struct Order {
     pub fee_cap: i64,
     /// Nanoseconds since the epoch; from then on it is void.
     pub expiry_ns: u64,
-    /// Below 2^40; together with account and expiry hour it makes the key.
+    /// Below 2^40; together with account, slot and expiry hour it makes the key.
     pub counter: u64,
     /// From 1; each amendment has a larger one.
     pub version: u32,
     /// Of the command.
     pub nonce: u64,
-    /// Expiry hour of the order that this one renews.
+    /// Expiry hour of the order (of the same account and slot) that this one renews.
     pub renews_hour: u32,
     /// Counter of the order that this one renews; with hour 0 and counter 0 it renews none.
     pub renews_counter: u64,
@@ -127,12 +133,17 @@ pub struct Order {
 
 impl Order {
     /// Bytes of an order.
-    pub const BYTES: usize = 68;
+    pub const BYTES: usize = 69;
 
-    /// The order's key, or nothing if its expiry is beyond the last hour of a key (or account or counter do not fit).
+    /// The order's key, or nothing if its expiry is beyond the last hour of a key (or account, slot or counter do not fit).
     #[must_use]
     pub fn key(&self) -> Option<OrderKey> {
-        OrderKey::new(self.expiry_ns / HOUR_NS, self.account, self.counter)
+        OrderKey::new(
+            self.expiry_ns / HOUR_NS,
+            self.account,
+            self.slot,
+            self.counter,
+        )
     }
 
     /// Whether it names an order that it renews.
@@ -147,6 +158,7 @@ impl Order {
         OrderKey::new(
             u64::from(self.renews_hour),
             self.account,
+            self.slot,
             self.renews_counter,
         )
     }
@@ -154,10 +166,11 @@ impl Order {
     /// Reads an order.
     ///
     /// # Errors
-    /// `Short` if fewer than 68 bytes are left.
+    /// `Short` if fewer than 69 bytes are left.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
         Ok(Self {
             account: reader.u32()?,
+            slot: reader.u8()?,
             listing: reader.u32()?,
             side: reader.u8()?,
             flags: reader.u8()?,
@@ -173,9 +186,10 @@ impl Order {
         })
     }
 
-    /// Writes the 68 bytes.
+    /// Writes the 69 bytes.
     pub fn write(&self, bytes: &mut impl Writer) {
         bytes.put_u32(self.account);
+        bytes.put_u8(self.slot);
         bytes.put_u32(self.listing);
         bytes.put_u8(self.side);
         bytes.put_u8(self.flags);

@@ -200,7 +200,7 @@ impl State {
 }
 
 fn check_globals(source: &Source<'_>, globals: &Globals) -> Result<(), BadSnapshot> {
-    source.expect(globals.version == STATE_VERSION, "version 2")?;
+    source.expect(globals.version == STATE_VERSION, "version 3")?;
     let clocks_hold = globals.time_ns < CLOCK_LIMIT && globals.log_number < CLOCK_LIMIT;
     source.expect(clocks_hold, "time and log number below 2^63")?;
     let numbers_hold =
@@ -441,7 +441,7 @@ fn read_orders(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnap
         source.expect(ascending, "ascending keys")?;
         last = Some(key);
         let account = state.account(key.account());
-        let key_holds = account.is_some() && key.hour() < HOUR_LIMIT && key.session_slot() == 0;
+        let key_holds = account.is_some() && key.hour() < HOUR_LIMIT;
         source.expect(key_holds, "the key of an account that exists")?;
         let leaf = source.read(OrderLeaf::read)?;
         check_order(source, state, key, &leaf)?;

@@ -16,10 +16,11 @@ pub const VAULT_PLACEHOLDER: Address = *b"merkat-vault-version";
 
 const DOMAIN_TYPE: &str = "EIP712Domain(string name,string version,uint256 chainId,\
 address verifyingContract,bytes32 salt)";
-const ORDER_TYPE: &str = "Order(uint32 account,uint32 listing,uint8 side,uint8 flags,\
+const ORDER_TYPE: &str = "Order(uint32 account,uint8 slot,uint32 listing,uint8 side,uint8 flags,\
 int64 limitPrice,int64 size,int64 feeCap,uint64 expiry,uint40 counter,uint32 version,uint64 nonce,\
 uint32 renewsHour,uint40 renewsCounter)";
-const CANCEL_TYPE: &str = "Cancel(uint32 account,uint32 expiryHour,uint40 counter,uint64 nonce)";
+const CANCEL_TYPE: &str =
+    "Cancel(uint32 account,uint8 slot,uint32 expiryHour,uint40 counter,uint64 nonce)";
 const FLOOR_TYPE: &str = "Floor(uint32 account,uint40 floor,uint64 nonce)";
 const WITHDRAW_TYPE: &str = "Withdraw(uint32 account,uint8 token,uint128 amount,uint64 nonce)";
 const TRANSFER_TYPE: &str = "Transfer(uint32 account,uint32 toAccount,uint128 amount,uint64 nonce)";
@@ -87,6 +88,7 @@ impl Domain {
     pub fn order(&self, order: &Order) -> Word {
         let words = [
             unsigned(order.account),
+            unsigned(order.slot),
             unsigned(order.listing),
             unsigned(order.side),
             unsigned(order.flags),
@@ -105,9 +107,17 @@ impl Domain {
 
     /// What the owner signs to cancel an order.
     #[must_use]
-    pub fn cancel(&self, account: u32, expiry_hour: u32, counter: u64, nonce: u64) -> Word {
+    pub fn cancel(
+        &self,
+        account: u32,
+        slot: u8,
+        expiry_hour: u32,
+        counter: u64,
+        nonce: u64,
+    ) -> Word {
         let words = [
             unsigned(account),
+            unsigned(slot),
             unsigned(expiry_hour),
             unsigned(counter),
             unsigned(nonce),

@@ -212,12 +212,17 @@ fn snapshots_round_trip_and_every_truncation_is_refused() {
 
 #[test]
 fn keys_take_their_bits() {
-    let key = OrderKey::new(1_000_000, 268_435_455, (1 << 40) - 1).expect("the largest parts");
+    let key = OrderKey::new(1_000_000, 268_435_455, 15, (1 << 40) - 1).expect("the largest parts");
     let parts = (key.hour(), key.account(), key.session_slot(), key.counter());
-    assert_eq!(parts, (1_000_000, 268_435_455, 0, (1 << 40) - 1));
+    assert_eq!(parts, (1_000_000, 268_435_455, 15, (1 << 40) - 1));
     assert_eq!(OrderKey::from_bytes(key.to_bytes()), key, "round trip");
-    assert_eq!(OrderKey::new(1 << 20, 1, 1), None, "an hour of 21 bits");
-    assert_eq!(OrderKey::new(1, 1 << 28, 1), None, "an account of 29 bits");
+    assert_eq!(OrderKey::new(1 << 20, 1, 0, 1), None, "an hour of 21 bits");
+    assert_eq!(
+        OrderKey::new(1, 1 << 28, 0, 1),
+        None,
+        "an account of 29 bits"
+    );
+    assert_eq!(OrderKey::new(1, 1, 16, 1), None, "a slot of 5 bits");
 }
 
 proptest! {

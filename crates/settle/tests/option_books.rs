@@ -184,7 +184,7 @@ fn q19_q20_hedges() {
         MicroOp::Hedge(op)
     };
     let listing = (code::Q19_HEDGE_LISTING, field::LISTING);
-    let absent = OrderKey::new(1, 3, 1).expect("a key");
+    let absent = OrderKey::new(1, 3, 0, 1).expect("a key");
     world.refused(hedge(&|op| op.maker = absent), listing.0, listing.1);
     let future = world.open_in(FUTURE, 3, 1, 122 * USD, COIN);
     world.refused(hedge(&|op| op.maker = future), listing.0, listing.1);
@@ -211,7 +211,7 @@ fn q19_q20_hedges() {
     world.refused(hedge(&|op| op.price += 1_000_000), price.0, price.1);
     let unknown = (code::S02_UNKNOWN_ACCOUNT, field::ACCOUNT);
     world.refused(hedge(&|op| op.account = 99), unknown.0, unknown.1);
-    let stranger = OrderKey::new(1, 99, 1).expect("a key");
+    let stranger = OrderKey::new(1, 99, 0, 1).expect("a key");
     let other = (code::Q12_LIQUIDATE_MAKER, field::ACCOUNT);
     world.refused(hedge(&|op| op.maker = stranger), other.0, other.1);
     world.refused(

@@ -1,4 +1,4 @@
-//! Every EIP-712 digest against an encoder that reads the type strings out of formats.md, section 3.
+//! Every EIP-712 digest against an encoder that reads the type strings out of formats.md, section 3, and sessions.md, section 1.
 #![allow(missing_docs)]
 
 use merkat_settle::ops::{Floor, Heartbeat, Transfer, Withdraw};
@@ -6,6 +6,7 @@ use merkat_settle::{Domain, Order, Vector};
 use merkat_values::keccak::keccak256;
 
 const FORMATS: &str = include_str!("../../../docs/spec/formats.md");
+const SESSIONS: &str = include_str!("../../../docs/spec/sessions.md");
 const CHAIN_ID: u64 = 31_337;
 const CONTRACT: [u8; 20] = *b"merkat-vault-version";
 const SALT: [u8; 32] = [0x5a; 32];
@@ -17,14 +18,20 @@ enum Value {
     Text(&'static str),
 }
 
-/// The type string that formats.md gives for a struct: the text between backquotes that begins with its name.
+/// The type string of a struct: the text between backquotes that begins with its name, in sessions.md if it stands
+/// there, which says how version 3 differs, else in formats.md.
 fn type_string(name: &str) -> &'static str {
     let start = format!("{name}(");
-    let found = FORMATS
-        .split('`')
-        .filter(|text| text.starts_with(&start))
-        .collect::<Vec<_>>();
-    assert_eq!(found.len(), 1, "formats.md has one type string of {name}");
+    let of = |text: &'static str| {
+        text.split('`')
+            .filter(|text| text.starts_with(&start))
+            .collect::<Vec<_>>()
+    };
+    let found = match of(SESSIONS) {
+        newest if newest.is_empty() => of(FORMATS),
+        newest => newest,
+    };
+    assert_eq!(found.len(), 1, "a text has one type string of {name}");
     found[0]
 }
 
@@ -127,6 +134,7 @@ fn the_domain_and_its_placeholder() {
 fn orders() -> [Order; 3] {
     let order = Order {
         account: 1,
+        slot: 14,
         listing: 2,
         side: 3,
         flags: 4,
@@ -142,6 +150,7 @@ fn orders() -> [Order; 3] {
     };
     let largest = Order {
         account: u32::MAX,
+        slot: u8::MAX,
         listing: u32::MAX,
         side: u8::MAX,
         flags: u8::MAX,
@@ -163,6 +172,7 @@ fn orders_cancels_and_floors() {
     for order in orders() {
         let values = [
             ("account", number(order.account)),
+            ("slot", number(order.slot)),
             ("listing", number(order.listing)),
             ("side", number(order.side)),
             ("flags", number(order.flags)),
@@ -184,11 +194,12 @@ fn orders_cancels_and_floors() {
     }
     let values = [
         ("account", number(1)),
+        ("slot", number(5)),
         ("expiryHour", number(2)),
         ("counter", number(3)),
         ("nonce", number(4)),
     ];
-    assert_eq!(domain().cancel(1, 2, 3, 4), digest("Cancel", &values));
+    assert_eq!(domain().cancel(1, 5, 2, 3, 4), digest("Cancel", &values));
     let floor = Floor {
         account: 1,
         floor: 2,

@@ -1,7 +1,7 @@
 //! The numbers that the rule book fixes (rules.md; formats.md sections 1, 2 and 7).
 
 /// The version of the state that is written and read (globals word 0).
-pub const STATE_VERSION: u16 = 2;
+pub const STATE_VERSION: u16 = 3;
 
 /// Parts of a whole: rates, shares and caps are in 1e-9.
 pub const RATE_ONE: i64 = 1_000_000_000;
@@ -23,6 +23,9 @@ pub const HOUR_LIMIT: u32 = 1 << 20;
 
 /// Account numbers stand in 28 bits of an order key.
 pub const ACCOUNT_LIMIT: u32 = 1 << 28;
+
+/// Who may sign for an account: slot 0 the wallet, 1 to 15 sessions.
+pub const SLOTS: u8 = 16;
 
 /// Counters of orders have 40 bits.
 pub const COUNTER_LIMIT: u64 = 1 << 40;

@@ -22,7 +22,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let letter = b"SIWPFEQCOXMAD"
+        let letter = b"SIWPFEQCOXMADK"
             .get(usize::from(self.code / 100).wrapping_sub(1))
             .map_or('?', |letter| char::from(*letter));
         write!(
@@ -51,7 +51,7 @@ pub const fn require(holds: bool, code: u16, field: u8) -> Result<(), Refusal> {
     }
 }
 
-/// Codes of the rules, named as in rules.md and derivatives.md.
+/// Codes of the rules, named as in rules.md, derivatives.md and sessions.md.
 #[allow(missing_docs)] // Each is documented by the rule of its number.
 pub mod code {
     pub const S01_MALFORMED: u16 = 101;
@@ -174,6 +174,8 @@ pub mod code {
     pub const C04_USED_NONCE: u16 = 804;
     pub const C05_INBOX_INDEX: u16 = 805;
     pub const C06_ITEM_SIZE: u16 = 806;
+    pub const C07_BAD_SLOT: u16 = 807;
+    pub const C08_NO_SESSION: u16 = 808;
     pub const O01_NO_LISTING: u16 = 901;
     pub const O02_BAD_SIDE: u16 = 902;
     pub const O03_BAD_FLAGS: u16 = 903;
@@ -198,6 +200,9 @@ pub mod code {
     pub const O22_INSUFFICIENT_MARGIN: u16 = 922;
     pub const O23_NO_ROW: u16 = 923;
     pub const O24_SPOT_SHORT: u16 = 924;
+    pub const O25_OUT_OF_SCOPE: u16 = 925;
+    pub const O26_OVER_NOTIONAL: u16 = 926;
+    pub const O27_OUTLIVES_SESSION: u16 = 927;
     pub const X01_ORDER_NOT_OPEN: u16 = 1001;
     pub const X02_CHANGED_TERMS: u16 = 1002;
     pub const X03_VERSION_NOT_LARGER: u16 = 1003;
@@ -213,11 +218,24 @@ pub mod code {
     pub const M06_MAKER_MARGIN: u16 = 1106;
     pub const M07_TAKER_MARGIN: u16 = 1107;
     pub const M08_MAKER_FEE_CAP: u16 = 1108;
+    pub const M09_MAKER_SESSION: u16 = 1109;
     pub const A01_NO_PENDING: u16 = 1201;
     pub const A02_WRONG_ROWS: u16 = 1202;
     pub const D01_DELIVER_LISTING: u16 = 1301;
     pub const D02_DELIVER_PRICE: u16 = 1302;
     pub const D03_EXPIRE_POSITION: u16 = 1303;
+    pub const K01_SESSION_SLOT: u16 = 1401;
+    pub const K02_SESSION_SCHEME: u16 = 1402;
+    pub const K03_SESSION_KEY: u16 = 1403;
+    pub const K04_SESSION_SCOPE: u16 = 1404;
+    pub const K05_SESSION_EXPIRY: u16 = 1405;
+    pub const K06_SESSION_TAKEN: u16 = 1406;
+    pub const K07_SESSION_ABSENT: u16 = 1407;
+    pub const K08_REVOKE_FLOOR: u16 = 1408;
+    pub const K09_NO_SESSION: u16 = 1409;
+    pub const K10_OUT_OF_SCOPE: u16 = 1410;
+    pub const K11_OVER_NOTIONAL: u16 = 1411;
+    pub const K12_OUTLIVES_SESSION: u16 = 1412;
 }
 
 /// Numbers of the fields that a refusal can name, as in formats.md section 5.
@@ -283,6 +301,11 @@ pub mod field {
     pub const COARSE_FROM: u8 = 57;
     pub const DELIVERY_FEE: u8 = 58;
     pub const MODE: u8 = 59;
+    /// Who signs for the account. (`SLOT` is a slot of its positions.)
+    pub const SIGNER_SLOT: u8 = 60;
+    pub const SCHEME: u8 = 61;
+    pub const KEY: u8 = 62;
+    pub const SCOPE: u8 = 63;
     /// Group parameter n is field 64 + n.
     pub const PARAMETER: u8 = 64;
     /// Scalar n of a risk set is field 96 + n.

@@ -18,7 +18,7 @@ from typing import Final
 
 from merkat import _core
 from merkat.bench.figure import Figure, timed
-from merkat.flow.custody import Custody
+from merkat.settlement.custody import Custody
 from merkat.flow.generated import GeneratedFlow
 from merkat.flow.player import Player
 from merkat.flow.run import play
@@ -48,7 +48,7 @@ PROOFS: Final = 1_000
 PEER_PROOFS: Final = 200
 CONTRACTS: Final = ("Vault", "Inbox", "Anchor", "Roles", "TimelockController")
 _FILL_BYTES: Final = 13 + 12 + 12 + 2 + 2 + 8 + 8 + 1
-_ORDER_OPEN_BYTES: Final = 13 + 68 + 65
+_ORDER_OPEN_BYTES: Final = 13 + 69 + 65
 _STEP_BYTES: Final = FRAME_BYTES + CHECKPOINT_BYTES
 
 

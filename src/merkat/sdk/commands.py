@@ -1,4 +1,4 @@
-"""The bytes of every command of docs/spec/formats.md section 4.
+"""The bytes of every command of docs/spec/formats.md section 4 and docs/spec/sessions.md.
 
 Signed commands end in 65 zero bytes, which `merkat._core.sign_commands` fills. Numbers out of their
 field's range raise struct.error; what the venue refuses is encoded all the same, so that refusals
@@ -20,6 +20,8 @@ FLOOR: Final = 5
 WITHDRAW: Final = 6
 TRANSFER: Final = 7
 MARGIN_MODE: Final = 8
+SESSION_OPEN: Final = 9
+SESSION_REVOKE: Final = 10
 EPOCH: Final = 16
 HEARTBEAT: Final = 17
 ACTIVATE: Final = 18
@@ -28,6 +30,22 @@ INBOX: Final = 32
 
 BUY: Final = 0
 SELL: Final = 1
+
+# Signature schemes of a session's key; the wallet and everybody else sign with the first.
+SECP256K1: Final = 1
+P256: Final = 2
+
+# The scope of a session: slots of an account (0 is the wallet), groups and kinds as bits.
+WALLET_SLOT: Final = 0
+SLOTS: Final = 16
+ALL_GROUPS: Final = (1 << 64) - 1
+SCOPE_PERPETUALS: Final = 1
+SCOPE_FUTURES: Final = 2
+SCOPE_CALLS: Final = 4
+SCOPE_PUTS: Final = 8
+SCOPE_SPOT: Final = 16
+ALL_KINDS: Final = 31
+SESSION_LIFE_NS_MAX: Final = 180 * 86_400_000_000_000
 
 # Margin modes of an account.
 STANDARD: Final = 0
@@ -48,6 +66,7 @@ MARKET: Final = 5
 
 SIGNATURE_BYTES: Final = 65
 NO_SIGNATURE: Final = bytes(SIGNATURE_BYTES)
+KEY_BYTES: Final = 20
 VECTOR_BYTES: Final = 74
 NO_VECTOR: Final = bytes(31)
 NO_ROWS: Final = bytes(31)  # the row root of a group without rows, and of a vector that is held
@@ -57,12 +76,14 @@ COUNTER_MASK: Final = (1 << 40) - 1
 _LOW_32: Final = 0xFFFF_FFFF
 
 # u40 stands as u8 and u32: struct has no type of five bytes.
-_ORDER: Final = Struct(">BBIIBBqqqQBIIQIBI65s")
-_CANCEL: Final = Struct(">BBIIBIQ65s")
+_ORDER: Final = Struct(">BBIBIBBqqqQBIIQIBI65s")
+_CANCEL: Final = Struct(">BBIBIBIQ65s")
 _FLOOR: Final = Struct(">BBIBIQ65s")
 _WITHDRAW: Final = Struct(">BBIB16sQ65s")
 _TRANSFER: Final = Struct(">BBII16sQ65s")
 _MARGIN_MODE: Final = Struct(">BBIBQ65s")
+_SESSION_OPEN: Final = Struct(">BBIBB20sQBQQQ65s")
+_SESSION_REVOKE: Final = Struct(">BBIBBIQ65s")
 _ACTIVATE: Final = Struct(">BBHQ31s")
 _VECTOR: Final = Struct(">BHQQ31sqqq")
 _HEARTBEAT: Final = Struct(">HQQ31s")
@@ -86,8 +107,12 @@ def place(
     expiry_ns: int,
     nonce: int,
     counter: int | None = None,
+    slot: int = WALLET_SLOT,
 ) -> bytes:
-    """Return a new order: version 1, its counter the nonce modulo 2^40 unless given."""
+    """Return a new order: version 1, its counter the nonce modulo 2^40 unless given.
+
+    `slot` says who signs it: 0 the wallet, 1 to 15 a session of the account.
+    """
     number = nonce & COUNTER_MASK if counter is None else counter
     return order_command(
         PLACE,
@@ -102,6 +127,7 @@ def place(
         number,
         1,
         nonce,
+        slot=slot,
     )
 
 
@@ -120,6 +146,7 @@ def order_command(
     nonce: int,
     renews_hour: int = 0,
     renews_counter: int = 0,
+    slot: int = WALLET_SLOT,
 ) -> bytes:
     """Return a place, amend or renew command with every field of the order given.
 
@@ -129,6 +156,7 @@ def order_command(
         VERSION,
         kind,
         account,
+        slot,
         listing,
         side,
         flags,
@@ -147,10 +175,12 @@ def order_command(
     )
 
 
-def cancel(account: int, expiry_hour: int, counter: int, nonce: int) -> bytes:
-    """Return the cancel of the order with that key."""
+def cancel(
+    account: int, expiry_hour: int, counter: int, nonce: int, slot: int = WALLET_SLOT
+) -> bytes:
+    """Return the cancel of the order with that key; `slot` is the key's, whoever signs."""
     high, low = counter >> 32, counter & _LOW_32
-    return _CANCEL.pack(VERSION, CANCEL, account, expiry_hour, high, low, nonce, NO_SIGNATURE)
+    return _CANCEL.pack(VERSION, CANCEL, account, slot, expiry_hour, high, low, nonce, NO_SIGNATURE)
 
 
 def floor(account: int, order_floor: int, nonce: int) -> bytes:
@@ -176,6 +206,62 @@ def transfer(account: int, to_account: int, amount: int, nonce: int) -> bytes:
 def margin_mode(account: int, mode: int, nonce: int) -> bytes:
     """Return the command that moves an account to standard (0) or portfolio (1) margin."""
     return _MARGIN_MODE.pack(VERSION, MARGIN_MODE, account, mode, nonce, NO_SIGNATURE)
+
+
+def session_open(
+    account: int,
+    slot: int,
+    scheme: int,
+    key: bytes,
+    groups: int,
+    kinds: int,
+    notional: int,
+    expiry_ns: int,
+    nonce: int,
+) -> bytes:
+    """Return the wallet's command that lets a key trade for the account (sessions.md section 1).
+
+    Args:
+        slot: 1 to 15.
+        scheme: SECP256K1 or P256.
+        key: the address of the session's public key, 20 bytes.
+        groups: bit g for group g; ALL_GROUPS for every group of any number.
+        kinds: SCOPE_PERPETUALS and its like; ALL_KINDS.
+        notional: the most one order may be worth, 1e-6 USD.
+        expiry_ns: at most SESSION_LIFE_NS_MAX ahead.
+        nonce: larger than that of every withdrawal, transfer and session before.
+
+    Raises:
+        ValueError: `key` has not 20 bytes.
+    """
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"key: expected an address of {KEY_BYTES} bytes, got {len(key)}")
+    return _SESSION_OPEN.pack(
+        VERSION,
+        SESSION_OPEN,
+        account,
+        slot,
+        scheme,
+        key,
+        groups,
+        kinds,
+        notional,
+        expiry_ns,
+        nonce,
+        NO_SIGNATURE,
+    )
+
+
+def session_revoke(account: int, slot: int, order_floor: int, nonce: int) -> bytes:
+    """Return the wallet's command that ends a session.
+
+    `order_floor` makes every order of the account (of any slot) up to that counter void on the
+    chain too; the account's present floor leaves it as it is.
+    """
+    high, low = order_floor >> 32, order_floor & _LOW_32
+    return _SESSION_REVOKE.pack(
+        VERSION, SESSION_REVOKE, account, slot, high, low, nonce, NO_SIGNATURE
+    )
 
 
 def vector(

@@ -25,14 +25,19 @@ def _layout(text: str) -> Layout:
 
 
 _ORDER: Final = (
-    "account:u32 listing:u32 side:u8 flags:u8 limit_price:i64 size:i64 fee_cap:i64 expiry:u64 "
-    "counter:u40 version:u32 nonce:u64 renews_hour:u32 renews_counter:u40 signature:b65"
+    "account:u32 slot:u8 listing:u32 side:u8 flags:u8 limit_price:i64 size:i64 fee_cap:i64 "
+    "expiry:u64 counter:u40 version:u32 nonce:u64 renews_hour:u32 renews_counter:u40 signature:b65"
 )
-_CANCEL: Final = "account:u32 expiry_hour:u32 counter:u40 nonce:u64 signature:b65"
+_CANCEL: Final = "account:u32 slot:u8 expiry_hour:u32 counter:u40 nonce:u64 signature:b65"
 _FLOOR: Final = "account:u32 floor:u40 nonce:u64 signature:b65"
 _WITHDRAW: Final = "account:u32 token:u8 amount:u128 nonce:u64 signature:b65"
 _TRANSFER: Final = "account:u32 to_account:u32 amount:u128 nonce:u64 signature:b65"
 _MARGIN_MODE: Final = "account:u32 mode:u8 nonce:u64 signature:b65"
+_SESSION: Final = (
+    "account:u32 slot:u8 scheme:u8 key:b20 groups:u64 kinds:u8 notional:u64 expiry:u64"
+)
+_SESSION_OPEN: Final = f"{_SESSION} nonce:u64 signature:b65"
+_SESSION_REVOKE: Final = "account:u32 slot:u8 floor:u40 nonce:u64 signature:b65"
 _VECTOR_HEAD: Final = (
     "vector_version:u8 group:u16 number:u64 time:u64 previous:b31 index:i64 basis:i64 premium:i64 "
 )
@@ -60,6 +65,8 @@ COMMANDS: Final[dict[int, tuple[str, Layout]]] = {
     6: ("withdraw", _layout(_WITHDRAW)),
     7: ("transfer", _layout(_TRANSFER)),
     8: ("margin_mode", _layout(_MARGIN_MODE)),
+    9: ("session_open", _layout(_SESSION_OPEN)),
+    10: ("session_revoke", _layout(_SESSION_REVOKE)),
     16: ("epoch", _layout(_VECTOR)),
     17: ("heartbeat", _layout(_HEARTBEAT)),
     18: ("activate", _layout("group:u16 number:u64 row_root:b31")),
@@ -126,6 +133,8 @@ EVENTS: Final[dict[int, tuple[str, Layout]]] = {
         (38, "hedge", _LIQUIDATION),
         (39, "margin_mode_set", "account:u32 mode:u8"),
         (40, "risk_set", "group:u16"),
+        (41, "session_opened", _SESSION),
+        (42, "session_revoked", "account:u32 slot:u8 floor:u40"),
     )
 }
 
@@ -163,6 +172,8 @@ MICRO_OPS: Final[dict[int, tuple[str, Layout]]] = {
         (18, "deliver", "listing:u32"),
         (19, "expire", "account:u32 slot:u16"),
         (20, "hedge", _LIQUIDATE),
+        (21, "session_open", _SESSION_OPEN),
+        (22, "session_revoke", _SESSION_REVOKE),
     )
 }
 
@@ -185,6 +196,7 @@ CANCEL_REASONS: Final = {
     9: "liquidation",
     10: "fee_cap",
     12: "delivered",
+    13: "session",
 }
 
 
@@ -201,10 +213,12 @@ class Shown:
 
 
 def show_key(key: bytes) -> str:
-    """Return an order key as account/counter@hour."""
+    """Return an order key as account/counter@hour, of a session as account.slot/counter@hour."""
     number = int.from_bytes(key, "big")
-    account, counter, hour = number >> 44 & 0xFFF_FFFF, number & (1 << 40) - 1, number >> 72
-    return f"{account}/{counter}@{hour}"
+    account, slot = number >> 44 & 0xFFF_FFFF, number >> 40 & 0xF
+    counter, hour = number & (1 << 40) - 1, number >> 72
+    owner = f"{account}.{slot}" if slot else f"{account}"
+    return f"{owner}/{counter}@{hour}"
 
 
 def _quotes(data: bytes) -> str:

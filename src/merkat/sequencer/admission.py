@@ -17,24 +17,26 @@ from merkat.sdk.surfaces import vector_bytes_at
 ITEM_BYTES_MAX: Final = 1_024
 ITEM_BYTES_MIN: Final = 2
 _SIGNATURE_AND_NODE: Final = 66
-_ORDER_BYTES: Final = 135
+_ORDER_BYTES: Final = 136
 
 EXACT_BYTES: Final = {
     commands.PLACE: _ORDER_BYTES,
     commands.AMEND: _ORDER_BYTES,
     commands.RENEW: _ORDER_BYTES,
-    commands.CANCEL: 88,
+    commands.CANCEL: 89,
     commands.FLOOR: 84,
     commands.WITHDRAW: 96,
     commands.TRANSFER: 99,
     commands.MARGIN_MODE: 80,
+    commands.SESSION_OPEN: 126,
+    commands.SESSION_REVOKE: 85,
     commands.ACTIVATE: 43,
     commands.TICK: 2,
 }
 HEAD_BYTES: Final = 2
 _HEARTBEAT_BYTES: Final = 49
 INBOX_HEAD_BYTES: Final = 10
-SIGNED_KINDS: Final = frozenset(range(commands.PLACE, commands.MARGIN_MODE + 1))
+SIGNED_KINDS: Final = frozenset(range(commands.PLACE, commands.SESSION_REVOKE + 1))
 
 # How `recover_signers` shows a lone signature that no key made: one signer, the zero address.
 _ONE_INVALID: Final = b"\x01" + bytes(20)

@@ -1,4 +1,4 @@
-"""The bytes of commands: lengths and places of fields, written out by hand from formats.md."""
+"""The bytes of commands: lengths and places of fields, written out by hand from formats.md and sessions.md."""
 
 from __future__ import annotations
 
@@ -14,11 +14,24 @@ EXPIRY_NS = 420_000 * commands.HOUR_NS + 5
 
 def test_an_order_stands_as_the_table_says() -> None:
     command = commands.order_command(
-        commands.AMEND, 7, 3, 1, 2, 123_450_000, 90_000, 600_000, EXPIRY_NS, 0x1_2345_6789_0, 4, 99
+        commands.AMEND,
+        7,
+        3,
+        1,
+        2,
+        123_450_000,
+        90_000,
+        600_000,
+        EXPIRY_NS,
+        0x1_2345_6789_0,
+        4,
+        99,
+        slot=11,
     )
     expected = (
         bytes([1, 2])
         + (7).to_bytes(4, "big")
+        + bytes([11])
         + (3).to_bytes(4, "big")
         + bytes([1, 2])
         + (123_450_000).to_bytes(8, "big")
@@ -31,17 +44,19 @@ def test_an_order_stands_as_the_table_says() -> None:
         + bytes(4 + 5)
         + bytes(65)
     )
-    assert command == expected, "an order command's bytes differ from formats.md section 4"
+    assert command == expected, "an order command's bytes differ from sessions.md section 1"
 
 
 @pytest.mark.parametrize(
     ("name", "command", "length"),
     [
-        ("place", commands.place(1, 1, 0, 0, 1, 1, 0, 1, 1), 2 + 68 + 65),
-        ("cancel", commands.cancel(1, 2, 3, 4), 2 + 21 + 65),
+        ("place", commands.place(1, 1, 0, 0, 1, 1, 0, 1, 1), 2 + 69 + 65),
+        ("cancel", commands.cancel(1, 2, 3, 4), 2 + 22 + 65),
         ("floor", commands.floor(1, 2, 3), 2 + 17 + 65),
         ("withdraw", commands.withdraw(1, 2, 3), 2 + 29 + 65),
         ("transfer", commands.transfer(1, 2, 3, 4), 2 + 32 + 65),
+        ("session_open", commands.session_open(1, 2, 1, bytes(20), 1, 1, 1, 1, 1), 2 + 59 + 65),
+        ("session_revoke", commands.session_revoke(1, 2, 3, 4), 2 + 18 + 65),
         ("tick", commands.tick(), 2),
         (
             "epoch",
@@ -63,6 +78,34 @@ def test_an_order_stands_as_the_table_says() -> None:
 def test_every_command_has_its_length_and_is_shown(name: str, command: bytes, length: int) -> None:
     assert len(command) == length, f"{name}: formats.md gives {length} bytes, got {len(command)}"
     assert layouts.show_command(command).kind == name, f"{name} must decode as itself"
+
+
+def test_a_session_stands_as_the_table_says() -> None:
+    key = bytes(range(20))
+    opened = commands.session_open(7, 3, commands.P256, key, 5, 6, 8, 9, 10)
+    expected = (
+        bytes([1, 9])
+        + (7).to_bytes(4, "big")
+        + bytes([3, 2])
+        + key
+        + (5).to_bytes(8, "big")
+        + bytes([6])
+        + b"".join(number.to_bytes(8, "big") for number in (8, 9, 10))
+        + bytes(65)
+    )
+    assert opened == expected, "session_open differs from sessions.md section 1"
+    revoked = commands.session_revoke(7, 3, 0x1_2345_6789, 10)
+    head = bytes([1, 10]) + (7).to_bytes(4, "big") + bytes([3])
+    number = (0x1_2345_6789).to_bytes(5, "big")
+    assert revoked == head + number + (10).to_bytes(8, "big") + bytes(65)
+    with pytest.raises(ValueError, match="20 bytes"):
+        commands.session_open(7, 3, 1, key[:-1], 5, 6, 8, 9, 10)
+
+
+def test_a_cancel_names_the_slot_of_the_key() -> None:
+    shown = layouts.show_command(commands.cancel(1, 2, 3, 4, slot=5)).fields
+    assert (shown["slot"], shown["expiry_hour"], shown["counter"]) == (5, 2, 3)
+    assert layouts.show_command(commands.cancel(1, 2, 3, 4)).fields["slot"] == 0, "the wallet's"
 
 
 def test_a_cut_command_is_shown_as_malformed() -> None:
@@ -104,6 +147,9 @@ def test_an_order_key_has_its_parts() -> None:
     assert len(key) == 12
     assert key[0] >> 4 == 0, "the first four bits of a key are zero"
     assert layouts.show_key(key) == "5/12345@420000"
+    session = commands.order_key(5, EXPIRY_NS, 12_345, slot=15)
+    assert layouts.show_key(session) == "5.15/12345@420000"
+    assert int.from_bytes(session, "big") - int.from_bytes(key, "big") == 15 << 40
 
 
 def test_an_output_is_split_and_decoded() -> None:

@@ -46,7 +46,7 @@ def test_a_good_command_is_numbered_and_its_signer_recovered() -> None:
     admitted = admit(DOMAIN, 7, [Command(5, signed()), Command(6, commands.tick())])
     assert admitted.refusals == []
     assert admitted.signers == b"\x01" + ADDRESS + b"\x00"
-    assert admitted.batch[:20] == (88).to_bytes(4, "big") + (7).to_bytes(8, "big") + (5).to_bytes(
+    assert admitted.batch[:20] == (89).to_bytes(4, "big") + (7).to_bytes(8, "big") + (5).to_bytes(
         8, "big"
     )
 
@@ -73,6 +73,8 @@ def test_a_good_command_is_numbered_and_its_signer_recovered() -> None:
         (commands.epoch(b"\x02" + bytes(105) + b"\x11" + bytes(56 * 17), NO_SIGNATURES), MALFORMED),
         (b"\x01\x10", MALFORMED),
         (commands.margin_mode(1, 1, 1)[:-1], MALFORMED),
+        (commands.session_open(1, 1, 1, bytes(20), 1, 1, 1, 1, 1)[:-1], MALFORMED),
+        (commands.session_revoke(1, 1, 1, 1) + b"\0", MALFORMED),
         (commands.activate(0, 1, bytes(31)) + b"\0", MALFORMED),
         (commands.heartbeat(bytes(49), b""), MALFORMED),
     ],
@@ -93,6 +95,8 @@ def test_what_can_be_no_command_is_refused(command: bytes, reason: str) -> None:
         commands.heartbeat(bytes(49), NO_SIGNATURES),
         commands.activate(0, 1, bytes(31)),
         commands.margin_mode(1, 1, 1),
+        commands.session_open(1, 1, 1, bytes(20), 1, 1, 1, 1, 1),
+        commands.session_revoke(1, 1, 1, 1),
     ],
 )
 def test_what_can_be_a_command_is_not_refused(command: bytes) -> None:
@@ -106,7 +110,7 @@ def test_a_signature_that_no_key_made_is_refused(name: str) -> None:
         "r zero": with_signature(0, s, v),
         "s zero": with_signature(r, 0, v),
         "high s": with_signature(r, CURVE_ORDER - s, 55 - v),
-        "v unknown": with_signature(r, s, 29),
+        "v unknown": with_signature(r, s, 31),
         "r of no point": with_signature(5, s, v),
     }[name]
     good = signed(nonce=2)

@@ -402,6 +402,7 @@ impl Venue {
         let nonce = self.nonce(account);
         Order {
             account,
+            slot: 0,
             listing: 1,
             side,
             flags: 0,
@@ -445,6 +446,7 @@ impl Venue {
     pub fn cancel(&mut self, order: &Order) -> Output {
         let mut command = vec![1, 4];
         command.put_u32(order.account);
+        command.put_u8(order.slot);
         command.put_u32((order.expiry_ns / HOUR_NS) as u32);
         command.put_u40(order.counter);
         command.put_u64(self.nonce(order.account));

@@ -248,6 +248,7 @@ impl World {
         self.counter += 1;
         Order {
             account,
+            slot: 0,
             listing: 1,
             side,
             flags: 0,
