@@ -14,7 +14,7 @@ from merkat.spec.rules import tracing
 from merkat.spec.typed_data import Config
 from merkat.spec.values import ZERO_ADDRESS
 from merkat.spec.vectors.script import CONFIG, START_NS, Script
-from merkat.spec.vectors.wallets import Wallet
+from merkat.spec.vectors.wallets import V_OF_SCHEME, Wallet
 from merkat.spec.venue.machine import Output, Venue
 from tests.differential import invariants
 from tests.differential.coverage import Coverage
@@ -22,7 +22,7 @@ from tests.differential.coverage import Coverage
 SIGNATURE_BYTES = 65
 DIGEST_EVERY = 64
 DOMAIN = (CONFIG.chain_id, CONFIG.verifying_contract, CONFIG.salt)
-SIGNED_LENGTHS = {1: 136, 2: 136, 3: 136, 4: 89, 5: 84, 6: 96, 7: 99, 8: 80}
+SIGNED_LENGTHS = {1: 136, 2: 136, 3: 136, 4: 89, 5: 84, 6: 96, 7: 99, 8: 80, 9: 126, 10: 85}
 QUORUM_HEADS = {16: 76, 17: 51}  # version, kind, and what stands before the count
 SURFACE_EPOCH = b"\x01\x10\x02"  # version, kind, version of the vector
 SURFACE_HEAD, EXPIRY_BYTES = 109, 56  # version, kind, vector with the count of its expiries
@@ -39,7 +39,7 @@ class FakeSigner:
 
     def sign(self, digest: bytes, by: Wallet) -> bytes:
         """Return the address, padded to 65 bytes."""
-        return by.address.ljust(SIGNATURE_BYTES, b"\1")
+        return by.address.ljust(SIGNATURE_BYTES - 1, b"\1") + bytes([V_OF_SCHEME[by.scheme]])
 
 
 def signers_of(command: bytes) -> bytes:

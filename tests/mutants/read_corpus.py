@@ -26,7 +26,7 @@ def main(folder: str, corpus: str) -> int:
     for module in ("merkat.spec.settle.machine", "merkat.spec.venue.machine"):
         import_module(module)  # before the first case: what cannot be imported is no kill
     from merkat import _core, spec
-    from merkat.spec import secp256k1
+    from merkat.spec import signatures
 
     assert Path(str(spec.__file__)).is_relative_to(folder), f"{spec.__file__} is not the copy"
     head = json.loads(Path(corpus, "states.json").read_bytes())
@@ -36,7 +36,7 @@ def main(folder: str, corpus: str) -> int:
             continue
         family = json.loads(path.read_bytes())
         own = family["family"] == OWN_CURVE
-        recover = secp256k1.recover if own else _core.recover_digest
+        recover = signatures.recover if own else _core.recover_digest
         for case in family["cases"]:
             difference = read_case(case, head["config"], states, recover)
             if difference:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from merkat import _core
-from merkat.flow.custody import SECOND_NS, Custody
 from merkat.sdk import commands
 from merkat.sdk.keys import derive_secret
 from merkat.sdk.layouts import micro_ops_of
 from merkat.sequencer.admission import Command, frame
+from merkat.settlement.custody import SECOND_NS, Custody
 from merkat.settlement.data import CALLDATA
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import Config

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from merkat.spec import secp256k1
+from merkat.spec import p256, secp256k1, signatures
+from merkat.spec.signatures import P256, SECP256K1
 from merkat.spec.values import keccak256
+
+V_OF_SCHEME = {SECP256K1: 27, P256: 29}
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Wallet:
     name: str
     secret: bytes
     address: bytes
+    scheme: int = SECP256K1
 
 
 class Keys(Protocol):
@@ -37,28 +41,29 @@ class Keys(Protocol):
 
 
 class FakeKeys:
-    """Signatures that carry their signer: digest ‖ address ‖ zeros. For speed only."""
+    """Signatures that carry their signer: digest ‖ address ‖ zeros ‖ v. For speed only."""
 
     def wallet(self, name: str) -> Wallet:
         secret = keccak256(b"merkat tests: " + name.encode())
         return Wallet(name, secret, keccak256(secret)[:20])
 
     def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        return digest + wallet.address + bytes(13)
+        return digest + wallet.address + bytes(12) + bytes([V_OF_SCHEME[wallet.scheme]])
 
     def recover(self, digest: bytes, signature: bytes) -> bytes | None:
         return signature[32:52] if signature[:32] == digest else None
 
 
 class CurveKeys:
-    """The specification's own secp256k1: slow."""
+    """The specification's own curves: slow."""
 
     def wallet(self, name: str) -> Wallet:
         secret = keccak256(b"merkat tests: " + name.encode())
         return Wallet(name, secret, secp256k1.address(secret))
 
     def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        return secp256k1.sign(digest, wallet.secret)
+        curve = p256 if wallet.scheme == P256 else secp256k1
+        return curve.sign(digest, wallet.secret)
 
     def recover(self, digest: bytes, signature: bytes) -> bytes | None:
-        return secp256k1.recover(digest, signature)
+        return signatures.recover(digest, signature)

@@ -24,9 +24,9 @@ from merkat.spec import messages, typed_data
 from merkat.spec.messages import NodeSignature, Signatures, Vector
 from merkat.spec.orders import Order
 from merkat.spec.rules import all_rules
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.leaves import Account, Group
 from merkat.spec.settle.ops import MicroOp, decode_op
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import Config
 from merkat.spec.values import FLAGS_IMMEDIATE, HOUR_NS, IMMEDIATE_BIT, MINUTE_NS, keccak256
 from merkat.spec.venue.events import CommandRefused, Event, decode_event

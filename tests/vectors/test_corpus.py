@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from merkat import _core
-from merkat.spec import rules, secp256k1, vectors
+from merkat.spec import rules, vectors
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import Config
@@ -106,7 +106,7 @@ def test_the_specification_recovers_as_the_core_does() -> None:
     signatures = [case for case in CASES if case["family"] == "commands"]
     assert len(signatures) > 50, "the family of signatures has become small"
     for case in signatures:
-        venue = Venue.from_snapshot(CONFIG, STATES[("venue", case["pre"])], secp256k1.recover)
+        venue = Venue.from_snapshot(CONFIG, STATES[("venue", case["pre"])], signatures.recover)
         for step in case["commands"]:
             command = bytes.fromhex(step["command"])
             output = venue.apply(step["log_number"], step["time_ns"], command).encode()

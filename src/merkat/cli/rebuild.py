@@ -78,10 +78,10 @@ def _rebuild(chain: Chain, pure: bool, as_json: bool) -> int:
     from merkat import _core
     from merkat.settlement.decode import Divergence
     from merkat.settlement.rebuild import rebuild_from_chain
-    from merkat.spec import secp256k1
+    from merkat.spec import signatures
 
     start_s = time.perf_counter()
-    recover = secp256k1.recover if pure else _core.recover_digest
+    recover = signatures.recover if pure else _core.recover_digest
     try:
         found = rebuild_from_chain(chain, recover, _Progress())
     except Divergence as difference:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from merkat.settlement.batch import STEPS, Batch, BatchError
 from merkat.settlement.batch import decode as decode_batch
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.rules import all_rules
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.machine import Result, apply_input
 from merkat.spec.settle.ops import OP_KINDS
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import Config
 from merkat.spec.values import cut
 
@@ -69,7 +69,7 @@ class Rebuilder:
     dependency. A caller may give a faster one that does the same.
     """
 
-    def __init__(self, config: Config, recover: Recover = secp256k1.recover) -> None:
+    def __init__(self, config: Config, recover: Recover = signatures.recover) -> None:
         self.state = State(config)
         self.root = self.state.root()
         self.anchored_root = self.root
@@ -161,7 +161,7 @@ class Rebuilder:
 def rebuild(
     config: Config,
     posts: Iterable[tuple[PostedHeader, bytes]],
-    recover: Recover = secp256k1.recover,
+    recover: Recover = signatures.recover,
     progress: Callable[[Rebuilder], None] | None = None,
 ) -> Rebuilder:
     """Re-execute every batch that the chain has, in order. Raises Divergence."""

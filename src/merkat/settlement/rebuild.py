@@ -17,9 +17,9 @@ from merkat.settlement.chain.interface import Chain
 from merkat.settlement.contracts import Contracts, find
 from merkat.settlement.decode import Divergence, Rebuilder
 from merkat.settlement.posts import posted_batches
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.codec import framed
-from merkat.spec.secp256k1 import Recover
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import Config
 
 
@@ -45,7 +45,7 @@ class ChainRebuild:
 
 def rebuild_from_chain(
     chain: Chain,
-    recover: Recover = secp256k1.recover,
+    recover: Recover = signatures.recover,
     progress: Callable[[Rebuilder], None] | None = None,
 ) -> ChainRebuild:
     """Re-execute what a chain holds with the specification's settlement machine.

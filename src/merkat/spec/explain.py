@@ -31,6 +31,7 @@ from merkat.spec.orders import encode_key
 from merkat.spec.risk.parameters import RiskSet
 from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.rules import FIELDS, Rule, all_rules, tracing
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.settle import margin, ops
 from merkat.spec.settle.ops import Inbox, NamedRecord, decode_op
 from merkat.spec.settle.state import State
@@ -150,7 +151,7 @@ def describe(record: Record) -> dict[str, Any]:
     described: dict[str, Any] = {}
     for name, _ in layout(type(record)):
         value = getattr(record, name)
-        described[name] = encode_key(value).hex() if name in KEY_FIELDS else _plain(value)
+        described[name] = _key_or_plain(name, value)
     return described
 
 
@@ -207,6 +208,10 @@ def _signer(venue: Venue, command: Command) -> str | list[str | None] | None:
             digest = typed_data.transfer_digest(config, command)
         case MarginMode():
             digest = typed_data.margin_mode_digest(config, command)
+        case SessionOpen():
+            digest = typed_data.session_open_digest(config, command)
+        case SessionRevoke():
+            digest = typed_data.session_revoke_digest(config, command)
         case Epoch():
             digest = typed_data.vector_digest(config, command.vector)
             return [_recovered(venue, digest, one.signature) for one in command.signatures.each]
@@ -249,6 +254,11 @@ def _explain_refusal(event: dict[str, Any]) -> dict[str, Any]:
     return event | {"rule": rule.id, "name": rule.name, "field_name": names[event["field"]]}
 
 
+def _key_or_plain(name: str, value: Any) -> Any:
+    is_key = name in KEY_FIELDS and isinstance(value, int)  # a session's key is bytes
+    return encode_key(value).hex() if is_key else _plain(value)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
@@ -282,10 +292,13 @@ def _figures(venue: Venue) -> dict[str, dict[str, Any]]:
         figures[f"account {number}"] = _account_figures(venue, state, number)
     for key, leaf in state.orders.items():
         figures[f"order {encode_key(key).hex()}"] = describe_leaf(leaf)
+    for key, session in state.sessions.items():
+        figures[f"session {key & 0xF} of account {key >> 4}"] = describe_leaf(session)
     for number, record in venue.accounts.items():
         for key, resting in record.open_orders.by_key.items():
             figures[f"resting {encode_key(key).hex()}"] = {
                 "account": number,
+                "slot": resting.order.slot,
                 "limit_price": resting.order.limit_price,
                 "remaining": resting.remaining,
                 "version": resting.order.version,
@@ -315,7 +328,7 @@ def _account_figures(venue: Venue, state: State, number: int) -> dict[str, Any]:
         "loan limit": of.loan_limit,
         "worst": worst_in_words(state, number),
         "strict_nonce": record.strict_nonce,
-        "nonces": len(record.nonces),
+        "nonces": {str(slot): len(nonces) for slot, nonces in sorted(record.windows.items())},
         "empty_slices": record.empty_slices,
         "visited_time": record.visited_time,
         "resting_orders": len(record.open_orders),

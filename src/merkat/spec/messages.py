@@ -1,7 +1,7 @@
 """What users, oracle nodes and the inbox say: the bodies of commands and inbox items.
 
-Tables: formats.md section 4, derivatives.md section 1. Several bodies serve twice, as a command of
-the venue and as a micro-op of the settlement machine; they are defined once, here.
+Tables: formats.md section 4, derivatives.md and sessions.md section 1. Several bodies serve twice,
+as a command of the venue and as a micro-op of the settlement machine; they are defined once.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from merkat.spec.orders import Order
 from merkat.spec.risk.parameters import RiskSet
 from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, SurfaceVector
 from merkat.spec.rules import PARAMETER_COUNT
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.values import MAX_NODES, cut, keccak256
 
 COMMAND_VERSION = 1
@@ -41,7 +42,7 @@ VECTOR_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder(Record):
-    """An order with its owner's signature."""
+    """An order with the signature of its slot: the owner's, or a session's."""
 
     order: Order
     signature: B65
@@ -237,6 +238,8 @@ Command: TypeAlias = (
     | Withdraw
     | Transfer
     | MarginMode
+    | SessionOpen
+    | SessionRevoke
     | Epoch
     | Heartbeat
     | Activate
@@ -253,6 +256,8 @@ COMMAND_KINDS: dict[int, type[Command]] = {
     6: Withdraw,
     7: Transfer,
     8: MarginMode,
+    9: SessionOpen,
+    10: SessionRevoke,
     16: Epoch,
     17: Heartbeat,
     18: Activate,

@@ -42,8 +42,8 @@ def encode_key(key: int) -> bytes:
 class Order(Record):
     """The 69 bytes of an order, in the order in which they are signed.
 
-    Prices are in 1e-6 USD per coin, sizes in base units, fee_cap in 1e-9, expiry in ns. `slot` tells
-    whose signature it bears: 0 the wallet's, 1 to 15 a session's.
+    Prices are in 1e-6 USD per coin, sizes in base units, fee_cap in 1e-9, expiry in ns. `slot`
+    tells whose signature it bears: 0 the wallet's, 1 to 15 a session's.
     """
 
     account: U32

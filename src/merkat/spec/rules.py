@@ -25,6 +25,7 @@ BASES = {
     "M": 1100,
     "A": 1200,
     "D": 1300,
+    "K": 1400,
 }
 
 _NAMED_FIELDS = (
@@ -37,6 +38,7 @@ _NAMED_FIELDS = (
     *("new_account_minimum", "hour", "stage"),
     *("strike", "surface", "rows", "confidence", "peg", "vol", "vol_mean", "forward"),
     *("scenarios", "coarse_tick", "coarse_from", "delivery_fee", "mode"),
+    *("session_slot", "scheme", "key", "scope"),
 )
 PARAMETER_COUNT = 21
 SCALAR_COUNT = 53
@@ -62,7 +64,7 @@ class Refused(Exception):  # noqa: N818 - a refusal is a result of the rules, no
 
     @property
     def field_number(self) -> int:
-        """The number of the refused field (formats.md 5, derivatives.md 1)."""
+        """The number of the refused field (formats.md 5, derivatives.md 1, sessions.md 1)."""
         return FIELDS[self.field]
 
 

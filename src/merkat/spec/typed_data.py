@@ -1,4 +1,4 @@
-"""EIP-712 digests of everything that is signed (formats.md section 3, derivatives.md section 1)."""
+"""EIP-712 digests of everything that is signed (formats.md 3, derivatives.md 1, sessions.md 1)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from merkat.spec.messages import (
 )
 from merkat.spec.orders import Order
 from merkat.spec.risk.vector import SurfaceVector
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.values import keccak256
 
 DOMAIN = (
@@ -38,6 +39,11 @@ EPOCH = (
 )
 HEARTBEAT = "Heartbeat(uint16 group,uint64 number,uint64 time,bytes31 vector)"
 MARGIN_MODE = "MarginMode(uint32 account,uint8 mode,uint64 nonce)"
+SESSION_OPEN = (
+    "SessionOpen(uint32 account,uint8 slot,uint8 scheme,address key,uint64 groups,uint8 kinds,"
+    "uint64 notional,uint64 expiry,uint64 nonce)"
+)
+SESSION_REVOKE = "SessionRevoke(uint32 account,uint8 slot,uint40 floor,uint64 nonce)"
 SURFACE = "Surface(bytes vector)"
 RECEIPT = "Receipt(bytes32 venueSalt,uint64 logNumber,bytes32 commandHash,bytes32 journalHash)"
 
@@ -104,7 +110,7 @@ def _digest(config: Config, type_string: str, *values: int | bytes | str) -> byt
 
 
 def order_digest(config: Config, order: Order) -> bytes:
-    """Return the 32 bytes that the owner of an order signs."""
+    """Return the 32 bytes that the wallet or session of an order signs."""
     return _digest(
         config,
         ORDER,
@@ -126,7 +132,7 @@ def order_digest(config: Config, order: Order) -> bytes:
 
 
 def cancel_digest(config: Config, cancel: Cancel) -> bytes:
-    """Return the 32 bytes that the owner signs to cancel one order."""
+    """Return the 32 bytes that the owner or a session signs to cancel one order."""
     return _digest(
         config,
         CANCEL,
@@ -187,6 +193,28 @@ def vector_digest(config: Config, vector: AnyVector) -> bytes:
 def margin_mode_digest(config: Config, op: MarginMode) -> bytes:
     """Return the 32 bytes that the owner signs to change its margin mode."""
     return _digest(config, MARGIN_MODE, op.account, op.mode, op.nonce)
+
+
+def session_open_digest(config: Config, op: SessionOpen) -> bytes:
+    """Return the 32 bytes that the owner signs to let a key trade."""
+    return _digest(
+        config,
+        SESSION_OPEN,
+        op.account,
+        op.slot,
+        op.scheme,
+        op.key,
+        op.groups,
+        op.kinds,
+        op.notional,
+        op.expiry,
+        op.nonce,
+    )
+
+
+def session_revoke_digest(config: Config, op: SessionRevoke) -> bytes:
+    """Return the 32 bytes that the owner signs to take a key's right away."""
+    return _digest(config, SESSION_REVOKE, op.account, op.slot, op.floor, op.nonce)
 
 
 def heartbeat_digest(config: Config, beat: Heartbeat) -> bytes:

@@ -28,6 +28,7 @@ from merkat.spec.messages import (
     encode_item,
 )
 from merkat.spec.orders import Order, account_of, counter_of, encode_key, hour_of_key
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.settle.ops import (
     MAKER_NAMES,
     OP_KINDS,
@@ -63,6 +64,8 @@ HEARTBEAT = WORLD.heartbeat_op(WORLD.time_ns)
 SURFACE_OP = MARKET.surface_op(MARKET.surface(100 * USD, MARKET.time_ns + 1))
 SURFACE_BYTES = 107 + 56 + 1 + 2 * 66
 NAMES = b"\x05\x40\x41" + b"\xff" * 5
+OPENED = SessionOpen(1, 2, 1, bytes(range(20)), 3, 31, 4, 5, 6, bytes(65))
+REVOKED = SessionRevoke(1, 2, 3, 4, bytes(65))
 COMMANDS: list[tuple[Command, int]] = [
     (Place(ORDER, SIGNED.signature), 134),
     (Amend(ORDER, SIGNED.signature), 134),
@@ -72,6 +75,8 @@ COMMANDS: list[tuple[Command, int]] = [
     (WORLD.withdraw_op(ALICE, USD), 94),
     (WORLD.transfer_op(ALICE, BOB, USD), 97),
     (MARKET.mode_op(ALICE), 4 + 1 + 8 + 65),
+    (OPENED, 4 + 1 + 1 + 20 + 8 + 1 + 8 + 8 + 8 + 65),
+    (REVOKED, 4 + 1 + 5 + 8 + 65),
     (EPOCH, 74 + 1 + 2 * 66),
     (Epoch(SURFACE_OP.vector, SURFACE_OP.signatures), SURFACE_BYTES),
     (Activate(1, 2, bytes(range(31))), 2 + 8 + 31),
@@ -101,6 +106,8 @@ OPS: list[tuple[MicroOp, int]] = [
     (Fill(1, 2, 3, 4, 5, 6, MAKER_NAMES | TAKER_NAMES, NAMES[::-1], NAMES), 45 + 16),
     (OrderClose(2**92 - 1), 12),
     (WORLD.floor_op(ALICE, 9), 82),
+    (OPENED, 124),
+    (REVOKED, 83),
     (EPOCH_OP, 74 + 1 + 2 * 66),
     (SURFACE_OP, SURFACE_BYTES + 2 + 31),
     (replace(SURFACE_OP, chunk_hashes=()), SURFACE_BYTES + 2),

@@ -10,6 +10,7 @@ import pytest
 from merkat.spec import typed_data
 from merkat.spec.messages import Cancel
 from merkat.spec.secp256k1 import recover
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.typed_data import Config, domain_separator, order_digest, struct_hash
 from merkat.spec.values import BUY, keccak256
 from tests.unit.spec.option_world import OptionWorld
@@ -84,6 +85,11 @@ def digests() -> dict[str, tuple[Any, Any]]:
         "Withdraw": (WORLD.withdraw_op(ALICE, 1), typed_data.withdraw_digest),
         "Transfer": (WORLD.transfer_op(ALICE, 2, 1), typed_data.transfer_digest),
         "MarginMode": (MARKET.mode_op(ALICE), typed_data.margin_mode_digest),
+        "SessionOpen": (
+            SessionOpen(1, 2, 1, bytes(range(20)), 3, 31, 4, 5, 6, bytes(65)),
+            typed_data.session_open_digest,
+        ),
+        "SessionRevoke": (SessionRevoke(1, 2, 3, 4, bytes(65)), typed_data.session_revoke_digest),
         "Epoch": (WORLD.vector(1, 2), typed_data.epoch_digest),
         "Heartbeat": (WORLD.heartbeat_op(2), typed_data.heartbeat_digest),
     }
@@ -138,6 +144,10 @@ def test_type_strings_are_those_of_the_table() -> None:
         typed_data.CANCEL: "Cancel(uint32 account,uint8 slot,uint32 expiryHour,uint40 counter,"
         "uint64 nonce)",
         typed_data.MARGIN_MODE: "MarginMode(uint32 account,uint8 mode,uint64 nonce)",
+        typed_data.SESSION_OPEN: "SessionOpen(uint32 account,uint8 slot,uint8 scheme,address key,"
+        "uint64 groups,uint8 kinds,uint64 notional,uint64 expiry,uint64 nonce)",
+        typed_data.SESSION_REVOKE: "SessionRevoke(uint32 account,uint8 slot,uint40 floor,"
+        "uint64 nonce)",
         typed_data.SURFACE: "Surface(bytes vector)",
         typed_data.FLOOR: "Floor(uint32 account,uint40 floor,uint64 nonce)",
     }

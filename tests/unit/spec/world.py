@@ -1,7 +1,7 @@
 """A small venue for tests of the settlement machine, with signatures that cost nothing.
 
-A test signature is owner ‖ keccak(owner ‖ digest) ‖ 13 zeros: like a real one it fits one signer
-and one digest only.
+A test signature is owner ‖ keccak(owner ‖ digest) ‖ 12 zeros ‖ v: like a real one it fits one
+signer and one digest only.
 """
 
 from __future__ import annotations
@@ -72,9 +72,14 @@ def node_address(node: int) -> bytes:
     return bytes([0xB0]) + node.to_bytes(19, "big")
 
 
+def signature_of(signer: bytes, digest: bytes, v: int) -> bytes:
+    """Return the test signature of a digest with this v: 27 or 28, of P-256 29 or 30."""
+    return signer + keccak256(signer + digest) + bytes(12) + bytes([v])
+
+
 def test_sign(owner: bytes, digest: bytes) -> bytes:
-    """Return the test signature of a digest."""
-    return owner + keccak256(owner + digest) + bytes(13)
+    """Return an owner's test signature of a digest."""
+    return signature_of(owner, digest, 27)
 
 
 test_sign.__test__ = False  # type: ignore[attr-defined]
@@ -83,7 +88,7 @@ test_sign.__test__ = False  # type: ignore[attr-defined]
 def recover(digest: bytes, signature: bytes) -> bytes | None:
     """Return the owner of a test signature, None when it is of another digest."""
     owner = signature[:20]
-    return owner if signature == test_sign(owner, digest) else None
+    return owner if signature == signature_of(owner, digest, signature[64]) else None
 
 
 class World:

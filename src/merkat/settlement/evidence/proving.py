@@ -12,7 +12,7 @@ from merkat.spec.settle.state import (
     INSTRUMENTS_DEPTH,
     ORDERS_DEPTH,
     POSITIONS_DEPTH,
-    SESSIONS_ROOT,
+    SESSIONS_DEPTH,
     State,
 )
 from merkat.spec.trees import Tree, leaf_hash
@@ -38,7 +38,7 @@ def prove_account(state: State, account: int, batch: int) -> AccountProof:
     roots = (
         tree_root(leaves, ACCOUNTS_DEPTH),
         _root_of_leaves(state.orders, ORDERS_DEPTH),
-        SESSIONS_ROOT,
+        _root_of_leaves(state.sessions, SESSIONS_DEPTH),
         _root_of_leaves(state.instruments, INSTRUMENTS_DEPTH),
         _root_of_leaves(state.groups, GROUPS_DEPTH),
         leaf_hash(state.globals_.words()),

@@ -22,11 +22,11 @@ from merkat.settlement.evidence.layout import (
     raw,
     unsigned,
 )
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.codec import MalformedError
 from merkat.spec.explain import explain
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.state import ACCOUNTS_DEPTH
+from merkat.spec.signatures import Recover
 from merkat.spec.trees import leaf_hash, node_hash
 from merkat.spec.typed_data import Config
 from merkat.spec.values import ACCOUNTS_END, keccak256
@@ -199,7 +199,7 @@ def is_liquidation(output: Output) -> bool:
 
 
 def explain_liquidations(
-    config: Config, journal: Iterable[JournalRecord], recover: Recover = secp256k1.recover
+    config: Config, journal: Iterable[JournalRecord], recover: Recover = signatures.recover
 ) -> list[dict[str, Any]]:
     """Return the explanation of every command of a journal that liquidated.
 

@@ -1,4 +1,6 @@
-"""The leaves of the settlement state and their words (formats.md 7, derivatives.md 1).
+"""The leaves of the settlement state and their words.
+
+Tables: formats.md section 7, derivatives.md and sessions.md section 1.
 
 The annotations of a leaf are the types of its fields; WORDS tells which fields share a word.
 `claimable[2]` is one value of a list.
@@ -43,6 +45,9 @@ CLOSED = 2
 
 STANDARD_MARGIN = 0  # margin modes of an account
 PORTFOLIO_MARGIN = 1
+
+SESSION_OPEN = 1  # states of a session
+SESSION_REVOKED = 2
 
 LISTING_OPEN = 1  # states of an instrument
 REDUCTIONS_ONLY = 2
@@ -199,6 +204,24 @@ class OrderLeaf(Leaf):
     def remaining(self) -> int:
         """What is left to fill."""
         return self.size - self.filled
+
+
+@dataclass(slots=True)
+class Session(Leaf):
+    """A key that signs orders of an account: its scope, and until when."""
+
+    WORDS = (
+        "state scheme kinds groups notional expiry",
+        "key",
+    )
+
+    state: U8
+    scheme: U8
+    kinds: U8
+    groups: U64
+    notional: U64
+    expiry: U64
+    key: B20
 
 
 @dataclass(slots=True)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.codec import MalformedError
-from merkat.spec.messages import Floor, Heartbeat, MarginMode, Transfer, Withdraw
+from merkat.spec.messages import (
+    Floor,
+    Heartbeat,
+    MarginMode,
+    Transfer,
+    Withdraw,
+)
 from merkat.spec.rules import Refused
-from merkat.spec.secp256k1 import Recover
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.settle import (
     bankruptcy,
     delivery,
@@ -18,6 +24,7 @@ from merkat.spec.settle import (
     money,
     oracle,
     orders,
+    sessions,
 )
 from merkat.spec.settle.ops import (
     Bankrupt,
@@ -41,6 +48,7 @@ from merkat.spec.settle.ops import (
 from merkat.spec.settle.outcomes import ItemRefused, Outcome
 from merkat.spec.settle.shared import S_01, S_05
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.values import TIME_END
 
 FRAME_BYTES = 2
@@ -58,7 +66,7 @@ class Result:
     accepted: bool
 
 
-def apply_input(state: State, op_bytes: bytes, recover: Recover = secp256k1.recover) -> Result:
+def apply_input(state: State, op_bytes: bytes, recover: Recover = signatures.recover) -> Result:
     """Apply one input, given without its frame. Every byte string is an input.
 
     A malformed or refused one moves the input cursor only.
@@ -80,7 +88,7 @@ def apply_op(
     op: MicroOp,
     time_delta_ns: int,
     log_delta: int,
-    recover: Recover = secp256k1.recover,
+    recover: Recover = signatures.recover,
 ) -> Outcome:
     """Apply one micro-op and return what it gave.
 
@@ -147,3 +155,7 @@ def _step(state: State, op: MicroOp, time_ns: int, recover: Recover) -> Outcome:
             return delivery.expire(state, op)
         case Hedge():
             return liquidation.hedge(state, op, time_ns)
+        case SessionOpen():
+            return sessions.session_open(state, op, time_ns, recover)
+        case SessionRevoke():
+            return sessions.session_revoke(state, op, recover)

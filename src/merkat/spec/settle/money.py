@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from merkat.spec.messages import MarginMode, Transfer, Withdraw
 from merkat.spec.rules import rule
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.collateral import (
     credit_claimable,
     in_held_lots,
@@ -27,6 +26,7 @@ from merkat.spec.settle.margin import (
 from merkat.spec.settle.outcomes import Outcome
 from merkat.spec.settle.shared import S_02, S_03, S_04, known_account, signed_by_owner
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import margin_mode_digest, transfer_digest, withdraw_digest
 from merkat.spec.values import SETTLEMENT_TOKEN
 

@@ -1,4 +1,7 @@
-"""Micro-ops, the inputs of the settlement machine (formats.md section 6, derivatives.md 1)."""
+"""Micro-ops, the inputs of the settlement machine.
+
+Tables: formats.md section 6, derivatives.md and sessions.md section 1.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ from merkat.spec.messages import (
     Withdraw,
 )
 from merkat.spec.risk.vector import SurfaceVector
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.values import ITEM_BYTES_MAX, ITEM_BYTES_MIN
 
 MAKER_IMPROVES = 1  # bits of margin_rules: set means `improves`, clear means `holds`
@@ -235,6 +239,8 @@ MicroOp: TypeAlias = (
     | Deliver
     | Expire
     | Hedge
+    | SessionOpen
+    | SessionRevoke
 )
 
 OP_KINDS: dict[int, type[MicroOp]] = {
@@ -257,6 +263,8 @@ OP_KINDS: dict[int, type[MicroOp]] = {
     18: Deliver,
     19: Expire,
     20: Hedge,
+    21: SessionOpen,
+    22: SessionRevoke,
 }
 _KIND_OF_OP = {cls: kind for kind, cls in OP_KINDS.items()}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from merkat.spec.messages import AnyVector, Heartbeat, Signatures
 from merkat.spec.risk.vector import SurfaceVector
 from merkat.spec.rules import rule
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.delivery import write_samples
 from merkat.spec.settle.leaves import Group
 from merkat.spec.settle.ops import Epoch
@@ -16,6 +15,7 @@ from merkat.spec.settle.outcomes import FundingPaid, OracleHeard
 from merkat.spec.settle.risks import BuiltRows, GroupRecord
 from merkat.spec.settle.state import State
 from merkat.spec.settle.surfaces import E_15, check_surface, held_run, rows_made, sampling_of
+from merkat.spec.signatures import SECP256K1, Recover, signed_by
 from merkat.spec.typed_data import heartbeat_digest, vector_digest
 from merkat.spec.values import HOUR_NS, MAX_NODES, ZERO_ADDRESS, clamp, hour_of
 
@@ -131,7 +131,8 @@ def is_quorum(group: Group, digest: bytes, signatures: Signatures, recover: Reco
     for each in signatures.each:
         if not last < each.node < MAX_NODES or group.nodes[each.node] == ZERO_ADDRESS:
             return False
-        if recover(digest, each.signature) != group.nodes[each.node]:
+        node = group.nodes[each.node]
+        if not signed_by(digest, each.signature, SECP256K1, node, recover):
             return False
         last = each.node
     return len(signatures.each) >= group.threshold

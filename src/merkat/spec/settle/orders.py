@@ -1,4 +1,7 @@
-"""Orders: opened by their owner's signature, closed, voided by a floor, dropped (rules.md 2.3)."""
+"""Orders: opened by their slot's signature, closed, voided by a floor, dropped.
+
+Sources: rules.md section 2.3, sessions.md section 2.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,23 @@ from dataclasses import replace
 from merkat.spec.messages import Floor
 from merkat.spec.orders import Order, hour_of_key
 from merkat.spec.rules import rule
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.leaves import CLOSED, OPEN, Instrument, OrderLeaf
 from merkat.spec.settle.ops import DropHour, OrderClose, OrderOpen
 from merkat.spec.settle.outcomes import Outcome
+from merkat.spec.settle.sessions import (
+    K_09,
+    K_10,
+    K_11,
+    K_12,
+    ends_in_time,
+    in_scope,
+    may_sign_by_slot,
+    signed_for_slot,
+    within_notional,
+)
 from merkat.spec.settle.shared import S_02, S_03, known_account, signed_by_owner
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import floor_digest, order_digest
 from merkat.spec.values import (
     ALL_FLAGS,
@@ -22,6 +36,7 @@ from merkat.spec.values import (
     IMMEDIATE_BIT,
     MINUTE_NS,
     SELL,
+    WALLET_SLOT,
     WEEK_NS,
 )
 
@@ -62,8 +77,9 @@ def order_open(state: State, op: OrderOpen, time_ns: int, recover: Recover) -> O
     # AUTHORITY
     order = op.order
     S_02.require(known_account(state, order.account))
+    K_09.require(may_sign_by_slot(state, order, time_ns))
     digest = order_digest(state.config, order)
-    S_03.require(signed_by_owner(state, order.account, digest, op.signature, recover))
+    S_03.require(signed_for_slot(state, order, digest, op.signature, recover))
 
     # CHECKS
     P_01.require(order.listing in state.instruments)
@@ -73,6 +89,10 @@ def order_open(state: State, op: OrderOpen, time_ns: int, recover: Recover) -> O
     P_04.require(size_in_lots(state, order))
     P_05.require(order.expiry > time_ns)
     P_06.require(expires_in_time(order, time_ns))
+    if order.slot != WALLET_SLOT:
+        K_10.require(in_scope(state, order))
+        K_11.require(within_notional(state, order))
+        K_12.require(ends_in_time(state, order))
     P_07.require(order.counter > state.accounts[order.account].order_floor)
     P_08.require(order.version >= 1 and _absent_or_older(state, order))
     P_09.require(not order.renews or _may_renew(state, order))

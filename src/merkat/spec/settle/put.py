@@ -1,6 +1,6 @@
 """A state as `put` steps and back: the inputs of a snapshot batch.
 
-Sources: batches.md section 3, derivatives.md section 1.
+Sources: batches.md section 3, derivatives.md section 1, sessions.md section 1.
 
 A put is no input of the machine, which refuses its kind (S-01). `puts` gives the steps of a state;
 `Rebuilding` takes them, from the empty state, in the one order that is allowed:
@@ -27,6 +27,7 @@ from merkat.spec.settle.state import (
     GROUPS_DEPTH,
     INSTRUMENTS_DEPTH,
     ORDERS_DEPTH,
+    SESSIONS_DEPTH,
     State,
     next_key,
 )
@@ -36,6 +37,9 @@ PUT_KIND = 16
 GLOBALS_PART = 5
 RISK_PART = 6  # a group's risk record without its rows
 ROW_PART = 7
+SESSION_PART = 8
+PART_ORDER = (1, 2, 3, 4, SESSION_PART, RISK_PART, ROW_PART, GLOBALS_PART)
+"""The parts in the order in which they come."""
 OTHER_NAMES = {GLOBALS_PART: "globals", RISK_PART: "risk", ROW_PART: "row"}
 
 
@@ -69,6 +73,7 @@ PARTS = {
     2: Part("instrument", INSTRUMENTS_DEPTH, State.take_instrument),
     3: Part("account", ACCOUNTS_DEPTH, State.take_account),
     4: Part("order", ORDERS_DEPTH, State.take_order),
+    SESSION_PART: Part("session", SESSIONS_DEPTH, State.take_session),
 }
 
 
@@ -79,6 +84,7 @@ def puts(state: State) -> Iterator[bytes]:
         (2, (state.instrument_record(listing) for listing in sorted(state.instruments))),
         (3, (state.account_record(index) for index in sorted(state.accounts))),
         (4, (state.order_record(key) for key in sorted(state.orders))),
+        (SESSION_PART, (state.session_record(key) for key in sorted(state.sessions))),
     ):
         for record in records:
             yield bytes([PUT_KIND, part]) + record
@@ -156,14 +162,14 @@ class Rebuilding:
         elif part in PARTS:
             self._take(part, reader)
         else:
-            raise MalformedError(f"unknown part, expected 1 to {ROW_PART}")
+            raise MalformedError(f"unknown part, expected 1 to {SESSION_PART}")
         reader.finish()
 
     def _next_key(self, part: int, reader: Reader, depth: int) -> int:
         """Take the key of a record, which follows the last one of its part."""
-        if part < self._part:
+        if PART_ORDER.index(part) < PART_ORDER.index(self._part):
             raise MalformedError(f"part {part} does not follow part {self._part}")
-        if part > self._part:
+        if part != self._part:
             self._part, self._key = part, -1
         self._key = next_key(reader, depth, self._key)
         return self._key
@@ -212,7 +218,12 @@ def _leaves(state: State, part: int, key: int) -> Iterator[tuple[Leaf, str]]:
             yield position, f"slot {slot} of account {key}"
     else:
         trees: dict[int, Mapping[int, Leaf]]
-        trees = {1: state.groups, 2: state.instruments, 4: state.orders}
+        trees = {
+            1: state.groups,
+            2: state.instruments,
+            4: state.orders,
+            SESSION_PART: state.sessions,
+        }
         yield trees[part][key], f"{PARTS[part].name} {key}"
 
 

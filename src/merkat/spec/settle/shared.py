@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from merkat.spec.rules import rule
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.leaves import Group
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import SECP256K1, Recover, signed_by
 from merkat.spec.values import ONE, day_of
 
 S_01 = rule(
@@ -15,7 +15,12 @@ S_01 = rule(
     "the input is of a known kind and exact length, and an inbox item is of 2 to 1,024 bytes",
 )
 S_02 = rule("S-02", "unknown_account", "account", "1 <= account < next_account")
-S_03 = rule("S-03", "bad_signature", "signature", "the signer is the account's owner")
+S_03 = rule(
+    "S-03",
+    "bad_signature",
+    "signature",
+    "the signer is the account's owner; of an order of a session: scheme and signer are its leaf's",
+)
 S_04 = rule("S-04", "nonce_not_larger", "nonce", "the nonce is larger than the leaf's")
 S_05 = rule("S-05", "time_overflow", "time", "the new time and log number are below 2^63")
 I_02 = rule("I-02", "not_timelock", "source", "the source is the timelock (1)")
@@ -36,7 +41,7 @@ def signed_by_owner(
     state: State, account: int, digest: bytes, signature: bytes, recover: Recover
 ) -> bool:
     """Return whether the owner of an account signed a digest (S-03)."""
-    return recover(digest, signature) == state.accounts[account].owner
+    return signed_by(digest, signature, SECP256K1, state.accounts[account].owner, recover)
 
 
 def turn_day(group: Group, time_ns: int) -> None:

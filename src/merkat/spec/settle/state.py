@@ -17,6 +17,7 @@ from merkat.spec.settle.leaves import (
     Leaf,
     OrderLeaf,
     Position,
+    Session,
 )
 from merkat.spec.settle.risks import GroupRecord, check_record, read_record
 from merkat.spec.trees import Tree, leaf_hash
@@ -26,16 +27,16 @@ from merkat.spec.values import ZERO32, cut, keccak256
 ACCOUNTS_DEPTH = 28
 POSITIONS_DEPTH = 10
 ORDERS_DEPTH = 92
+SESSIONS_DEPTH = 32
 INSTRUMENTS_DEPTH = 32
 GROUPS_DEPTH = 16
 KEY_BYTES = {  # of a leaf's number in a snapshot, by the depth of its tree
     POSITIONS_DEPTH: 2,
     GROUPS_DEPTH: 2,
     ACCOUNTS_DEPTH: 4,
-    INSTRUMENTS_DEPTH: 4,
+    INSTRUMENTS_DEPTH: 4,  # and SESSIONS_DEPTH
     ORDERS_DEPTH: 12,
 }
-SESSIONS_ROOT = ZERO32  # no session is ever written in version 1
 
 
 class State:
@@ -53,17 +54,20 @@ class State:
         self.instruments: dict[int, Instrument] = {}
         self.accounts: dict[int, Account] = {}
         self.orders: dict[int, OrderLeaf] = {}
+        self.sessions: dict[int, Session] = {}  # account (28 bits) ‖ slot (4) -> session
         self.risks: dict[int, GroupRecord] = {}  # of the groups with a risk set
         self._touched_groups: set[int] = set()
         self._touched_instruments: set[int] = set()
         self._touched_accounts: set[int] = set()
         self._touched_positions: set[tuple[int, int]] = set()
         self._touched_orders: set[int] = set()
+        self._touched_sessions: set[int] = set()
         self._groups_tree = Tree(GROUPS_DEPTH)
         self._instruments_tree = Tree(INSTRUMENTS_DEPTH)
         self._accounts_tree = Tree(ACCOUNTS_DEPTH)
         self._positions_trees: dict[int, Tree] = {}
         self._orders_tree = Tree(ORDERS_DEPTH)
+        self._sessions_tree = Tree(SESSIONS_DEPTH)
 
     # Writing
 
@@ -86,6 +90,11 @@ class State:
         """Return an order's leaf for writing."""
         self._touched_orders.add(key)
         return self.orders[key]
+
+    def change_session(self, key: int) -> Session:
+        """Return a session's leaf for writing."""
+        self._touched_sessions.add(key)
+        return self.sessions[key]
 
     def add_group(self, group: int, leaf: Group) -> None:
         """Write a new group."""
@@ -111,6 +120,11 @@ class State:
         """Remove an order's leaf."""
         del self.orders[key]
         self._touched_orders.add(key)
+
+    def put_session(self, key: int, leaf: Session) -> None:
+        """Write a session's leaf, new or in place of the one that stood there."""
+        self.sessions[key] = leaf
+        self._touched_sessions.add(key)
 
     def set_risk(self, group: int, record: GroupRecord) -> None:
         """Write a group's risk record and its hashes into the group's leaf."""
@@ -164,6 +178,8 @@ class State:
             self._accounts_tree.set(account, leaf_hash(words))
         for key in sorted(self._touched_orders):
             self._orders_tree.set(key, _hash_of(self.orders.get(key)))
+        for key in sorted(self._touched_sessions):
+            self._sessions_tree.set(key, _hash_of(self.sessions[key]))
         for listing in sorted(self._touched_instruments):
             self._instruments_tree.set(listing, _hash_of(self.instruments[listing]))
         for group in sorted(self._touched_groups):
@@ -172,6 +188,7 @@ class State:
             self._touched_positions,
             self._touched_accounts,
             self._touched_orders,
+            self._touched_sessions,
             self._touched_instruments,
             self._touched_groups,
         ):
@@ -179,7 +196,7 @@ class State:
         return keccak256(
             self._accounts_tree.root()
             + self._orders_tree.root()
-            + SESSIONS_ROOT
+            + self._sessions_tree.root()
             + self._instruments_tree.root()
             + self._groups_tree.root()
             + _hash_of(self.globals_)
@@ -201,6 +218,8 @@ class State:
         parts += [self.account_record(index) for index in sorted(self.accounts)]
         parts.append(u32(len(self.orders)))
         parts += [self.order_record(key) for key in sorted(self.orders)]
+        parts.append(u32(len(self.sessions)))
+        parts += [self.session_record(key) for key in sorted(self.sessions)]
         parts.append(u32(len(self.risks)))
         parts += [self.risk_record(group) for group in sorted(self.risks)]
         rest = b"".join(parts)
@@ -226,6 +245,10 @@ class State:
         """Return an order's key and words."""
         return encode_key(key) + self.orders[key].words()
 
+    def session_record(self, key: int) -> bytes:
+        """Return a session's key and words."""
+        return u32(key) + self.sessions[key].words()
+
     def risk_record(self, group: int) -> bytes:
         """Return a group's number and its risk record."""
         return group.to_bytes(2, "big") + self.risks[group].encode()
@@ -244,6 +267,8 @@ class State:
             state.take_account(index, inner)
         for key in _ascending_keys(inner, ORDERS_DEPTH):
             state.take_order(key, inner)
+        for key in _ascending_keys(inner, SESSIONS_DEPTH):
+            state.take_session(key, inner)
         for group in _ascending_keys(inner, GROUPS_DEPTH):
             state.risks[group] = read_record(inner)
         inner.finish()
@@ -271,6 +296,10 @@ class State:
     def take_order(self, key: int, reader: Reader) -> None:
         """Take an order's words off the reader."""
         self.put_order(key, OrderLeaf.read_words(reader))
+
+    def take_session(self, key: int, reader: Reader) -> None:
+        """Take a session's words off the reader."""
+        self.put_session(key, Session.read_words(reader))
 
     @classmethod
     def decode(cls, config: Config, data: bytes) -> State:
@@ -312,6 +341,9 @@ class State:
             )
             tradable = order.state != OPEN or order.listing in self.instruments
             _expect(tradable, f"the listing of order {encode_key(key).hex()}")
+        for key in self.sessions:
+            _expect(key >> 4 in self.accounts, f"the account of session {key}")
+            _expect(key & 0xF != 0, f"a slot above 0 of session {key}")
 
 
 def _hash_of(leaf: Leaf | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.messages import ForcedWithdraw, Withdraw
 from merkat.spec.values import BUY, SELL
 from merkat.spec.vectors.corpus import ANYTHING, CaseScript, Corpus, World
@@ -84,7 +84,7 @@ def _most(world: World, run: Callable[[Script, int], object], most: int) -> int:
     """Return the largest amount with which the last command is accepted."""
 
     def accepted(amount: int) -> bool:
-        venue = Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover)
+        venue = Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover)
         script = Script(venue, CurveSigner(), world.log_number, world.time_ns)
         script.nonces = dict(world.nonces)
         run(script, amount)

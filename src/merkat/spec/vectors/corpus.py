@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from merkat.spec import messages, secp256k1
+from merkat.spec import messages, signatures
 from merkat.spec.codec import Reader
 from merkat.spec.rules import FIELDS, Rule, all_rules, tracing
 from merkat.spec.settle.machine import Result, apply_input
@@ -99,7 +99,7 @@ class CaseScript(Script):
     """A script whose commands become the steps of a case."""
 
     def __init__(self, case: Case, world: World) -> None:
-        venue = Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover)
+        venue = Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover)
         super().__init__(venue, CurveSigner(), world.log_number, world.time_ns)
         self.nonces = dict(world.nonces)
         self.case = case

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.messages import Deposit, Item, List, SetInstrument, SetVenue, encode_item
 from merkat.spec.settle.ops import Epoch, Fill, Inbox, MicroOp, OrderClose, OrderOpen
 from merkat.spec.settle.state import State
@@ -69,7 +69,7 @@ class Duels:
 
     def __init__(self, corpus: Corpus, world: World) -> None:
         self.corpus, self.world = corpus, world
-        venue = Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover)
+        venue = Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover)
         self.script = Script(venue, CurveSigner(), world.log_number, world.time_ns)
         self.script.nonces = dict(world.nonces)
 

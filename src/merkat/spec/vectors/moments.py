@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.ops import MicroOp, decode_op
 from merkat.spec.settle.state import State
@@ -40,7 +40,7 @@ def moment_before(
 
     `skip` passes over that many steps of the type; `change` may alter the state before it is named.
     """
-    venue = Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover)
+    venue = Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover)
     script = Script(venue, CurveSigner(), world.log_number, world.time_ns)
     script.nonces = dict(world.nonces)
     run(script)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.messages import SetInstrument
 from merkat.spec.settle import margin
 from merkat.spec.settle.state import State
@@ -60,7 +60,7 @@ def largest(world: World, run: Run, most: int = 1_000 * COIN) -> int:
     """Return the largest size, in whole lots, with which the last command is accepted."""
 
     def accepted(lots: int) -> bool:
-        venue = Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover)
+        venue = Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover)
         script = Script(venue, CurveSigner(), world.log_number, world.time_ns)
         script.nonces = dict(world.nonces)
         run(script, lots * LOT)
@@ -168,7 +168,7 @@ def _bands(corpus: Corpus, world: World) -> None:
 
 def margin_state(world: World) -> State:
     """Return the settlement state of a pre-state."""
-    return Venue.from_snapshot(CONFIG, world.snapshot, secp256k1.recover).settlement
+    return Venue.from_snapshot(CONFIG, world.snapshot, signatures.recover).settlement
 
 
 def _fees(corpus: Corpus, world: World) -> None:

@@ -6,10 +6,9 @@ from merkat.spec.messages import Amend
 from merkat.spec.settle import margin
 from merkat.spec.settle.leaves import STANDARD
 from merkat.spec.settle.orders import expires_in_time, price_on_tick, size_in_lots
-from merkat.spec.typed_data import order_digest
 from merkat.spec.values import FLAGS_POST_ONLY
 from merkat.spec.venue import events, terms
-from merkat.spec.venue.authority import authorise
+from merkat.spec.venue.authority import authorise_order
 from merkat.spec.venue.place import take
 from merkat.spec.venue.rules import (
     O_04,
@@ -43,8 +42,7 @@ def amend(venue: VenueState, command: Amend) -> None:
     state, order, time_ns = venue.settlement, command.order, venue.time_ns
 
     # AUTHORITY
-    digest = order_digest(venue.config, order)
-    authorise(venue, order.account, digest, command.signature, order.nonce)
+    authorise_order(venue, order, command.signature)
 
     # CHECKS
     resting = venue.resting(order.key)
@@ -63,6 +61,7 @@ def amend(venue: VenueState, command: Amend) -> None:
     X_03.require(order.version > old.version)
     O_06.require(order.expiry > time_ns)
     O_07.require(expires_in_time(order, time_ns))
+    terms.check_session(venue, order)
     O_10.require(not order.renews)
     O_11.require(order.counter > account.order_floor)
     O_12.require(terms.fee_cap_suffices(order, instrument))

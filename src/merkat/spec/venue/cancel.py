@@ -1,12 +1,12 @@
-"""Commands 4 and 5, cancel and floor: orders leave at their owner's word (rules.md section 3.2)."""
+"""Commands 4 and 5, cancel and floor: orders leave at a word (rules.md 3.2, sessions.md 3)."""
 
 from __future__ import annotations
 
 from merkat.spec.messages import Cancel, Floor
 from merkat.spec.orders import order_key
-from merkat.spec.typed_data import cancel_digest, floor_digest
+from merkat.spec.typed_data import floor_digest
 from merkat.spec.venue import events
-from merkat.spec.venue.authority import authorise
+from merkat.spec.venue.authority import authorise, authorise_cancel
 from merkat.spec.venue.rules import X_01, X_06
 from merkat.spec.venue.state import VenueState
 
@@ -14,8 +14,7 @@ from merkat.spec.venue.state import VenueState
 def cancel(venue: VenueState, command: Cancel) -> None:
     """Take one resting order out of its book."""
     # AUTHORITY
-    digest = cancel_digest(venue.config, command)
-    authorise(venue, command.account, digest, command.signature, command.nonce)
+    authorise_cancel(venue, command)
 
     # CHECKS
     key = order_key(command.account, command.expiry_hour, command.counter, command.slot)

@@ -26,6 +26,7 @@ from merkat.spec.codec import (
 )
 from merkat.spec.orders import encode_key
 from merkat.spec.venue import derivative_events as derivative
+from merkat.spec.venue import session_events as session
 
 REASON_USER = 1
 REASON_FLOOR = 2
@@ -38,6 +39,7 @@ REASON_MARGIN = 8
 REASON_LIQUIDATION = 9
 REASON_FEE_CAP = 10
 REASON_DELIVERED = 12
+REASON_SESSION = 13
 
 CANCEL_REASONS = {
     REASON_USER: "user",
@@ -51,6 +53,7 @@ CANCEL_REASONS = {
     REASON_LIQUIDATION: "liquidation",
     REASON_FEE_CAP: "fee_cap",
     REASON_DELIVERED: "delivered",
+    REASON_SESSION: "session",
 }
 """Why an order was cancelled."""
 
@@ -395,6 +398,8 @@ Event: TypeAlias = (
     | derivative.Hedged
     | derivative.MarginModeSet
     | derivative.RiskSetKept
+    | session.SessionOpened
+    | session.SessionRevoked
 )
 
 EVENTS: dict[int, tuple[str, type[Event]]] = {
@@ -438,6 +443,8 @@ EVENTS: dict[int, tuple[str, type[Event]]] = {
     38: ("hedge", derivative.Hedged),
     39: ("margin_mode_set", derivative.MarginModeSet),
     40: ("risk_set", derivative.RiskSetKept),
+    41: ("session_opened", session.SessionOpened),
+    42: ("session_revoked", session.SessionRevoked),
 }
 """Name and record of every event kind."""
 
@@ -469,13 +476,13 @@ def describe_event(event: Event) -> dict[str, Any]:
     """Return name and fields for readers: keys in hex, cancel reasons by name."""
     described: dict[str, Any] = {"event": event_name(event)}
     for name, _ in layout(type(event)):
-        value: int = getattr(event, name)
-        if name in ("key", "maker", "taker", "old_key", "new_key"):
+        value: Any = getattr(event, name)
+        if isinstance(value, int) and name in ("key", "maker", "taker", "old_key", "new_key"):
             described[name] = encode_key(value).hex()
         elif name == "reason":
             described[name] = CANCEL_REASONS.get(value, str(value))
         else:
-            described[name] = value
+            described[name] = value.hex() if isinstance(value, bytes) else value
     return described
 
 

@@ -1,6 +1,6 @@
 """What is true after every command. Tests assert it; runs do not.
 
-Sources: docs/spec/rules.md section 4, docs/spec/derivatives.md section 8.
+Sources: docs/spec/rules.md section 4, docs/spec/derivatives.md section 8, docs/spec/sessions.md 3.
 """
 
 from __future__ import annotations
@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from merkat.spec.settle.delivery import paid_price
-from merkat.spec.settle.leaves import DELIVERED, STANDARD
+from merkat.spec.settle.leaves import DELIVERED, SESSION_OPEN, STANDARD
 from merkat.spec.settle.risks import check_record
-from merkat.spec.values import BUY, SELL, SETTLEMENT_TOKEN, exact_value
+from merkat.spec.settle.sessions import session_key
+from merkat.spec.values import (
+    BUY,
+    SELL,
+    SESSION_SLOT_MAX,
+    SETTLEMENT_TOKEN,
+    WALLET_SLOT,
+    exact_value,
+)
 from merkat.spec.venue.open_orders import OpenOrders
 from merkat.spec.venue.state import NONCES_KEPT, VenueState
 
@@ -21,6 +29,7 @@ def check_invariants(venue: VenueState) -> None:
     _check_positions(venue)
     _check_rows(venue)
     _check_books(venue)
+    _check_sessions(venue)
     _check_accounts(venue)
 
 
@@ -151,13 +160,28 @@ def _check_open_orders(number: int, kept: OpenOrders, expected: OpenOrders) -> N
             assert kept_need == need, f"account {number}, listing {listing}: need"
 
 
+def _check_sessions(venue: VenueState) -> None:
+    """Every resting order of a session has its leaf, open, and does not outlive it."""
+    for record in venue.accounts.values():
+        for resting in record.open_orders.by_key.values():
+            order = resting.order
+            if order.slot == WALLET_SLOT:
+                continue
+            session = venue.settlement.sessions.get(session_key(order.account, order.slot))
+            assert session is not None, f"no session for {order}"
+            assert session.state == SESSION_OPEN, f"a revoked session has {order}"
+            assert session.expiry >= order.expiry, f"{order} outlives its session"
+
+
 def _check_accounts(venue: VenueState) -> None:
     """Every account has its record, and only those in stage 0 have resting orders."""
     assert set(venue.accounts) == set(venue.settlement.accounts)
     for number, record in venue.accounts.items():
         leaf = venue.account(number)
-        assert record.nonces == sorted(set(record.nonces)), f"nonces of account {number}"
-        assert len(record.nonces) <= NONCES_KEPT, f"too many nonces in account {number}"
+        for slot, nonces in record.windows.items():
+            assert 0 <= slot <= SESSION_SLOT_MAX, f"a window of slot {slot} in account {number}"
+            assert nonces == sorted(set(nonces)), f"nonces of account {number}, slot {slot}"
+            assert 1 <= len(nonces) <= NONCES_KEPT, f"{len(nonces)} nonces in account {number}"
         assert record.strict_nonce >= leaf.nonce, f"strict nonce of account {number}"
         if len(record.open_orders):
             assert leaf.stage == STANDARD, f"account {number} in stage {leaf.stage} has orders"

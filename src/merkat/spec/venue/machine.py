@@ -1,6 +1,7 @@
 """The venue machine: one command in, events and micro-ops out.
 
-Sources: docs/spec/rules.md section 3, docs/spec/derivatives.md sections 3 and 5 to 7.
+Sources: docs/spec/rules.md section 3, docs/spec/derivatives.md sections 3 and 5 to 7,
+docs/spec/sessions.md section 3.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from merkat.spec import secp256k1
+from merkat.spec import signatures
 from merkat.spec.codec import MalformedError, Reader, u32
 from merkat.spec.messages import (
     Activate,
@@ -28,8 +29,9 @@ from merkat.spec.messages import (
     decode_command,
 )
 from merkat.spec.rules import Refused
-from merkat.spec.secp256k1 import Recover
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import Config
 from merkat.spec.values import TIME_END, keccak256
 from merkat.spec.venue.amend import amend
@@ -41,6 +43,7 @@ from merkat.spec.venue.oracle import activate, epoch, heartbeat
 from merkat.spec.venue.place import place
 from merkat.spec.venue.renew import renew
 from merkat.spec.venue.rules import C_01
+from merkat.spec.venue.sessions import session_open, session_revoke
 from merkat.spec.venue.snapshot import encode_venue_part, read_venue_part
 from merkat.spec.venue.state import WATERFALL_LIMIT, VenueState
 from merkat.spec.venue.tick import tick
@@ -80,7 +83,7 @@ class Venue(VenueState):
     def __init__(
         self,
         config: Config,
-        recover: Recover = secp256k1.recover,
+        recover: Recover = signatures.recover,
         settlement: State | None = None,
         waterfall_limit: int = WATERFALL_LIMIT,
     ) -> None:
@@ -122,6 +125,10 @@ class Venue(VenueState):
                 transfer(self, command)
             case MarginMode():
                 margin_mode(self, command)
+            case SessionOpen():
+                session_open(self, command)
+            case SessionRevoke():
+                session_revoke(self, command)
             case Epoch():
                 epoch(self, command)
             case Heartbeat():
@@ -150,7 +157,7 @@ class Venue(VenueState):
         cls,
         config: Config,
         data: bytes,
-        recover: Recover = secp256k1.recover,
+        recover: Recover = signatures.recover,
         waterfall_limit: int = WATERFALL_LIMIT,
     ) -> Self:
         """The venue that `snapshot` described.

@@ -1,5 +1,6 @@
-"""The match loop of a taker order (rules.md section 3.1), and the checks of a maker that it shares
-with liquidations (section 3.7).
+"""The match loop of a taker order, and the checks of a maker that it shares with liquidations.
+
+Sources: rules.md sections 3.1 and 3.7, sessions.md section 3.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from merkat.spec.settle.ops import (
     TAKER_NAMES,
     Fill,
 )
+from merkat.spec.settle.sessions import within_notional
+from merkat.spec.values import WALLET_SLOT
 from merkat.spec.venue import events
 from merkat.spec.venue.book import RestingOrder, crosses
 from merkat.spec.venue.margin import (
@@ -22,7 +25,7 @@ from merkat.spec.venue.margin import (
     margin_rule,
     open_interest_fits,
 )
-from merkat.spec.venue.rules import M_01, M_02, M_03, M_04, M_06, M_07, M_08
+from merkat.spec.venue.rules import M_01, M_02, M_03, M_04, M_06, M_07, M_08, M_09
 from merkat.spec.venue.state import VenueState
 
 
@@ -63,7 +66,7 @@ def match(venue: VenueState, taker: RestingOrder, limit: int) -> bool:
 
 
 def maker_stands(venue: VenueState, maker: RestingOrder, taker_account: int) -> bool:
-    """M-01, M-02, M-03, M-08: a maker that fails one is cancelled with its reason."""
+    """M-01, M-02, M-03, M-08, M-09: a maker that fails one is cancelled with its reason."""
     order, state = maker.order, venue.settlement
     mark = margin.mark(state, order.listing)
     band = margin.band(state, order.listing)
@@ -79,6 +82,10 @@ def maker_stands(venue: VenueState, maker: RestingOrder, taker_account: int) -> 
         return False
     if not M_08.holds(venue.instrument(order.listing).maker_fee <= order.fee_cap):
         venue.cancel(maker, events.REASON_FEE_CAP)
+        return False
+    unseen = order.slot != WALLET_SLOT and maker.opened_version != order.version
+    if unseen and not M_09.holds(within_notional(state, order)):
+        venue.cancel(maker, events.REASON_SESSION)
         return False
     return True
 

@@ -12,10 +12,9 @@ from merkat.spec.settle.orders import (
     price_on_tick,
     size_in_lots,
 )
-from merkat.spec.typed_data import order_digest
 from merkat.spec.values import FLAGS_POST_ONLY, IMMEDIATE_BIT
 from merkat.spec.venue import events, terms
-from merkat.spec.venue.authority import authorise
+from merkat.spec.venue.authority import authorise_order
 from merkat.spec.venue.book import RestingOrder
 from merkat.spec.venue.matching import match
 from merkat.spec.venue.rules import (
@@ -55,8 +54,7 @@ def place(venue: VenueState, command: Place) -> None:
     limits = state.globals_
 
     # AUTHORITY
-    digest = order_digest(venue.config, order)
-    authorise(venue, order.account, digest, command.signature, order.nonce)
+    authorise_order(venue, order, command.signature)
 
     # CHECKS
     O_01.require(order.listing in state.instruments)
@@ -70,6 +68,7 @@ def place(venue: VenueState, command: Place) -> None:
     O_05.require(size_in_lots(state, order))
     O_06.require(order.expiry > time_ns)
     O_07.require(expires_in_time(order, time_ns))
+    terms.check_session(venue, order)
     O_08.require(order.version == 1)
     O_09.require(order.counter == order.nonce % COUNTER_END)
     O_10.require(not order.renews)

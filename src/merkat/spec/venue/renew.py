@@ -8,9 +8,8 @@ from merkat.spec.settle import margin
 from merkat.spec.settle.leaves import STANDARD
 from merkat.spec.settle.ops import OrderOpen
 from merkat.spec.settle.orders import expires_in_time
-from merkat.spec.typed_data import order_digest
 from merkat.spec.venue import events, terms
-from merkat.spec.venue.authority import authorise
+from merkat.spec.venue.authority import authorise_order
 from merkat.spec.venue.book import RestingOrder
 from merkat.spec.venue.place import COUNTER_END
 from merkat.spec.venue.rules import (
@@ -36,8 +35,7 @@ def renew(venue: VenueState, command: Renew) -> None:
     order, time_ns = command.order, venue.time_ns
 
     # AUTHORITY
-    digest = order_digest(venue.config, order)
-    authorise(venue, order.account, digest, command.signature, order.nonce)
+    authorise_order(venue, order, command.signature)
 
     # CHECKS
     old = venue.resting(order.renews_key) if order.renews else None
@@ -53,6 +51,8 @@ def renew(venue: VenueState, command: Renew) -> None:
     account = venue.account(order.account)
     O_06.require(order.expiry > time_ns)
     O_07.require(expires_in_time(order, time_ns))
+    opens_old = old.opened_version not in (0, old.order.version)
+    terms.check_session(venue, order, opened_first=old.order if opens_old else None)
     O_08.require(order.version == 1)
     O_09.require(order.counter == order.nonce % COUNTER_END)
     O_11.require(order.counter > account.order_floor)
@@ -61,7 +61,7 @@ def renew(venue: VenueState, command: Renew) -> None:
     O_15.require(terms.key_is_new(venue, order.key))
 
     # EFFECT
-    if old.opened_version != 0:
+    if opens_old:
         venue.open_in_settlement(old)
     venue.emit(OrderOpen(order, command.signature))
     venue.leaf_hours |= {hour_of_key(order.key), hour_of_key(old.key)}

@@ -1,4 +1,4 @@
-"""The rules of the venue machine (rules.md section 3, derivatives.md), each with its text.
+"""The rules of the venue machine, each with its text: rules.md 3, derivatives.md, sessions.md.
 
 C: every command. A: activation of a vector. O: terms of an order. X: orders that rest already.
 M: matching; an M rule that does not hold cancels an order instead of refusing a command.
@@ -12,17 +12,25 @@ C_01 = rule(
     "C-01", "malformed_command", "command", "version 1, a known kind, exactly the length of it"
 )
 C_02 = rule("C-02", "no_account", "account", "1 <= account < next_account")
-C_03 = rule("C-03", "wrong_signature", "signature", "the signer is the account's owner")
+C_03 = rule(
+    "C-03",
+    "wrong_signature",
+    "signature",
+    "the signer is the account's owner; of an order that of its slot; of a cancel the owner or a "
+    "live session",
+)
 C_04 = rule(
     "C-04",
     "used_nonce",
     "nonce",
-    "orders, cancels, floors: the nonce is not among the account's newest 100, not below "
-    "all of them when there are 100, and at most a day ahead in ms; withdraw, "
-    "transfer, margin_mode: above strict_nonce",
+    "orders, cancels, floors: the nonce is not among the newest 100 of the signer's slot, "
+    "not below all of them when there are 100, and at most a day ahead in ms; withdraw, transfer, "
+    "margin_mode, session_open, session_revoke: above strict_nonce",
 )
 C_05 = rule("C-05", "inbox_index", "item", "index = inbox_cursor")
 C_06 = rule("C-06", "item_size", "item", "the item has 2 to 1,024 bytes")
+C_07 = rule("C-07", "bad_slot", "session_slot", "orders, cancels: slot <= 15")
+C_08 = rule("C-08", "no_session", "session_slot", "the session of the order's slot is live")
 
 A_01 = rule("A-01", "no_pending", "number", "the group has a pending vector of that number")
 A_02 = rule(
@@ -97,6 +105,18 @@ O_24 = rule(
     "what is left of the account's resting sells of collateral plus this is at most its position",
 )
 
+O_25 = rule(
+    "O-25", "out_of_scope", "scope", "the listing's kind and group are in the session's scope"
+)
+O_26 = rule(
+    "O-26",
+    "over_notional",
+    "size",
+    "the order's notional is at most the session's; of a renewal also that of the old order, where "
+    "it must be opened first",
+)
+O_27 = rule("O-27", "outlives_session", "expiry", "the order's expiry <= the session's")
+
 X_01 = rule("X-01", "order_not_open", "counter", "a resting order has the key")
 X_02 = rule(
     "X-02", "changed_terms", "listing", "listing, side and flags are those of the resting order"
@@ -128,3 +148,9 @@ M_07 = rule(
     "loan <= limit, or it improves",
 )
 M_08 = rule("M-08", "maker_fee_cap", "fee_cap", "the listing's maker_fee <= the maker's fee_cap")
+M_09 = rule(
+    "M-09",
+    "maker_session",
+    "size",
+    "a session's maker that settlement has not seen is within the session's notional now",
+)

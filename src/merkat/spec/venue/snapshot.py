@@ -1,4 +1,4 @@
-"""The venue part of a snapshot (formats.md section 8, derivatives.md section 1)."""
+"""The venue part of a snapshot (formats.md 8, derivatives.md 1, sessions.md 1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from merkat.spec.codec import MalformedError, Reader, framed, u32
 from merkat.spec.messages import Epoch, Signatures
 from merkat.spec.orders import Order, hour_of_key
 from merkat.spec.risk.vector import SurfaceVector
-from merkat.spec.values import BUY, SELL
+from merkat.spec.values import BUY, SELL, SESSION_SLOT_MAX
 from merkat.spec.venue.book import Book, RestingOrder
 from merkat.spec.venue.state import NONCES_KEPT, VenueAccount, VenueState
 
@@ -68,9 +68,13 @@ def _read_account(reader: Reader) -> VenueAccount:
     account.strict_nonce = reader.u64()
     account.empty_slices = reader.u8()
     account.visited_time = reader.u64()
-    account.nonces = [reader.u64() for _ in range(reader.u8())]
-    _expect(account.nonces == sorted(set(account.nonces)), "nonces ascending")
-    _expect(len(account.nonces) <= NONCES_KEPT, f"at most {NONCES_KEPT} nonces")
+    for _ in range(reader.u8()):
+        slot = reader.u8()
+        _expect(max(account.windows, default=-1) < slot <= SESSION_SLOT_MAX, "slots ascending")
+        nonces = [reader.u64() for _ in range(reader.u8())]
+        _expect(nonces == sorted(set(nonces)), "nonces ascending")
+        _expect(1 <= len(nonces) <= NONCES_KEPT, f"1 to {NONCES_KEPT} nonces in a window")
+        account.windows[slot] = nonces
     return account
 
 
@@ -88,6 +92,7 @@ def _rest(venue: VenueState, reader: Reader, listing: int, side: int) -> None:
     order = Order.read(reader)
     signature = reader.raw(65)
     filled, opened_version = reader.i64(), reader.u32()
+    _expect(order.slot <= SESSION_SLOT_MAX, "slots of resting orders of at most 15")
     venue.places += 1
     resting = RestingOrder(order, signature, filled, opened_version, venue.places)
     _expect(order.listing == listing and order.side == side, "orders in the book of their listing")

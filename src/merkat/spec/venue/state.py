@@ -12,12 +12,12 @@ from bisect import bisect_left, insort
 from merkat.spec.messages import Epoch
 from merkat.spec.orders import Order, account_of, hour_of_key
 from merkat.spec.rules import Refused
-from merkat.spec.secp256k1 import Recover
 from merkat.spec.settle.leaves import OPEN, Account, Instrument
 from merkat.spec.settle.machine import apply_op
 from merkat.spec.settle.ops import MicroOp, OrderClose, OrderOpen, encode_op
 from merkat.spec.settle.outcomes import Outcome
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import Recover
 from merkat.spec.typed_data import Config
 from merkat.spec.venue.book import Book, RestingOrder
 from merkat.spec.venue.events import REASON_FLOOR, Cancelled, Event, encode_event
@@ -33,42 +33,50 @@ class VenueAccount:
     """What the venue knows of an account: used nonces, the last slice, resting orders.
 
     Attributes:
-        strict_nonce: the largest nonce of a withdraw, transfer or margin_mode.
+        strict_nonce: the largest nonce of a withdraw, transfer, margin_mode, session_open or
+            session_revoke.
         empty_slices: slices in a row that found no buyer.
         visited_time: epoch time of the last slice.
-        nonces: the newest 100 nonces of orders, cancels and floors, ascending.
+        windows: by slot of the signer, the newest 100 nonces of orders, cancels and floors,
+            ascending; kept also when a slot is opened anew.
     """
 
     def __init__(self) -> None:
         self.strict_nonce = 0
         self.empty_slices = 0
         self.visited_time = 0
-        self.nonces: list[int] = []
+        self.windows: dict[int, list[int]] = {}
         self.open_orders = OpenOrders()
-        self._encoded_nonces: bytes | None = None
+        self._encoded_windows: bytes | None = None
 
-    def knows(self, nonce: int) -> bool:
-        """Whether the nonce is among the kept ones."""
-        position = bisect_left(self.nonces, nonce)
-        return position < len(self.nonces) and self.nonces[position] == nonce
+    def may_use(self, slot: int, nonce: int) -> bool:
+        """Whether a slot's nonce is none of the kept ones and not older than a hundred of them."""
+        nonces = self.windows.get(slot, [])
+        position = bisect_left(nonces, nonce)
+        is_known = position < len(nonces) and nonces[position] == nonce
+        return not is_known and (len(nonces) < NONCES_KEPT or nonce > nonces[0])
 
-    def use(self, nonce: int) -> None:
-        """Keep the nonce; of 101 the smallest is dropped."""
-        insort(self.nonces, nonce)
-        if len(self.nonces) > NONCES_KEPT:
-            del self.nonces[0]
-        self._encoded_nonces = None
+    def use(self, slot: int, nonce: int) -> None:
+        """Keep a slot's nonce; of 101 the smallest is dropped."""
+        nonces = self.windows.setdefault(slot, [])
+        insort(nonces, nonce)
+        if len(nonces) > NONCES_KEPT:
+            del nonces[0]
+        self._encoded_windows = None
 
     def encode(self) -> bytes:
-        """The account record of formats.md section 8, without its number."""
-        if self._encoded_nonces is None:
-            joined = b"".join([nonce.to_bytes(8, "big") for nonce in self.nonces])
-            self._encoded_nonces = bytes([len(self.nonces)]) + joined
+        """The account record of formats.md section 8 and sessions.md, without its number."""
+        if self._encoded_windows is None:
+            parts = [bytes([len(self.windows)])]
+            for slot, nonces in sorted(self.windows.items()):
+                parts.append(bytes([slot, len(nonces)]))
+                parts += [nonce.to_bytes(8, "big") for nonce in nonces]
+            self._encoded_windows = b"".join(parts)
         return (
             self.strict_nonce.to_bytes(8, "big")
             + bytes([self.empty_slices])
             + self.visited_time.to_bytes(8, "big")
-            + self._encoded_nonces
+            + self._encoded_windows
         )
 
 

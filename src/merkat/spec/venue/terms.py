@@ -1,7 +1,7 @@
 """What the terms of an order must satisfy, alone and beside the account's other orders.
 
-Each function is the condition of one O rule (rules.md section 3.1, derivatives.md section 5), so
-that place, amend and renew read as the list of their rules.
+Each function is the condition of one O rule (rules.md section 3.1, derivatives.md section 5,
+sessions.md section 3), so that place, amend and renew read as the list of their rules.
 """
 
 from __future__ import annotations
@@ -9,21 +9,38 @@ from __future__ import annotations
 from merkat.spec.orders import Order
 from merkat.spec.settle import margin
 from merkat.spec.settle.leaves import Instrument
+from merkat.spec.settle.sessions import ends_in_time, in_scope, within_notional
 from merkat.spec.values import (
     BUY,
     FLAGS_MARKET,
     MAX_GROUPS_HELD,
     SELL,
+    WALLET_SLOT,
     ceil_div,
 )
 from merkat.spec.venue.book import RestingOrder, crosses
 from merkat.spec.venue.margin import Counted, holds_with_orders, initial_margin
+from merkat.spec.venue.rules import O_25, O_26, O_27
 from merkat.spec.venue.state import VenueState
 
 
 def fee_cap_suffices(order: Order, instrument: Instrument) -> bool:
     """O-12: the order accepts the listing's fees."""
     return order.fee_cap >= max(instrument.taker_fee, instrument.maker_fee)
+
+
+def check_session(venue: VenueState, order: Order, opened_first: Order | None = None) -> None:
+    """O-25, O-26 and O-27 of an order of a session; of a wallet's there is nothing to check.
+
+    `opened_first` is the old body that a renewal has to make known before the new one.
+    """
+    if order.slot == WALLET_SLOT:
+        return
+    state = venue.settlement
+    O_25.require(in_scope(state, order))
+    O_26.require(within_notional(state, order))
+    O_26.require(opened_first is None or within_notional(state, opened_first))
+    O_27.require(ends_in_time(state, order))
 
 
 def key_is_new(venue: VenueState, key: int) -> bool:

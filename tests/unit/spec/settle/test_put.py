@@ -65,7 +65,10 @@ def test_puts_give_the_state_back_with_the_root_of_each_step(make: Callable[[], 
     steps = list(puts(state))
     for step in steps:
         rebuilding.put(step)
-        part, key = step[1], int.from_bytes(step[2 : {1: 4, 2: 6, 3: 6, 4: 14, 5: 2}[step[1]]])
+        part, key = (
+            step[1],
+            int.from_bytes(step[2 : {1: 4, 2: 6, 3: 6, 4: 14, 5: 2, 8: 6}[step[1]]]),
+        )
         match part:
             case 1:
                 partial.groups[key] = state.groups[key]
@@ -75,6 +78,8 @@ def test_puts_give_the_state_back_with_the_root_of_each_step(make: Callable[[], 
                 partial.accounts[key] = state.accounts[key]
             case 4:
                 partial.orders[key] = state.orders[key]
+            case 8:
+                partial.sessions[key] = state.sessions[key]
         if part == 5:
             assert step is steps[-1], "the globals come last"
             break
@@ -115,7 +120,7 @@ def test_steps_have_the_bytes_of_the_table() -> None:
     position = b"\0\0" + alice.positions[0].words()
     assert steps[2][2:] == u32(ALICE) + alice.words() + u32(1) + position
     whole = b"".join(step[2:] for step in steps[:-1])
-    assert len(world.state.encode()) == 4 + 544 + 20 + len(whole), "the snapshot's records, uncut"
+    assert len(world.state.encode()) == 4 + 544 + 24 + len(whole), "the snapshot's records, uncut"
 
 
 def test_the_machine_refuses_puts() -> None:
@@ -139,7 +144,7 @@ def spoilt_steps() -> dict[str, tuple[int, list[bytes], str]]:
         "no part": (0, [b"\x10"], "no part: 2 bytes are needed"),
         "another kind": (1, [group, b"\x01" + listing[1:]], "part 2 .instrument.: kind 1"),
         "part 0": (0, [b"\x10\x00" + group[2:]], "part 0 .none.: unknown part"),
-        "part 8": (0, [b"\x10\x08" + group[2:]], "part 8 .none.: unknown part"),
+        "part 9": (0, [b"\x10\x09" + group[2:]], "part 9 .none.: unknown part"),
         "a byte short": (0, [group[:-1]], "part 1 .group.: .* bytes are needed"),
         "a byte long": (0, [group + b"\0"], "part 1 .group.: 1 bytes too many"),
         "a group twice": (1, [group, group], "key 0 does not ascend from 0"),

@@ -39,7 +39,7 @@ def root_from_leaves(state: State) -> bytes:
     return keccak256(
         hashed(accounts, 28)
         + hashed({key: leaf.words() for key, leaf in state.orders.items()}, 92)
-        + ZERO32
+        + hashed({key: leaf.words() for key, leaf in state.sessions.items()}, 32)
         + hashed({listing: leaf.words() for listing, leaf in state.instruments.items()}, 32)
         + hashed({group: leaf.words() for group, leaf in state.groups.items()}, 16)
         + leaf_hash(state.globals_.words())
@@ -53,7 +53,7 @@ def test_genesis_is_that_of_the_format() -> None:
     words = state.globals_.words()
     assert len(words) == 17 * 32
     assert words[:32] == bytes(6) + b"\x00\x03" + bytes(24), "version 3, all else zero"
-    assert state.encode() == (544 + 20).to_bytes(4, "big") + words + bytes(20)
+    assert state.encode() == (544 + 24).to_bytes(4, "big") + words + bytes(24)
 
 
 def test_incremental_root_is_the_root_of_the_leaves() -> None:
@@ -101,7 +101,7 @@ def test_snapshot_refuses_keys_that_do_not_ascend() -> None:
     state.groups[1] = Group()
     data = bytearray(state.encode())
     group = bytes(data[4 + 544 + 4 : 4 + 544 + 4 + 2 + 29 * 32])
-    rest = bytes(data[4:548]) + (2).to_bytes(4, "big") + group + group + bytes(16)
+    rest = bytes(data[4:548]) + (2).to_bytes(4, "big") + group + group + bytes(20)
     with pytest.raises(MalformedError, match="does not ascend"):
         State.decode(state.config, len(rest).to_bytes(4, "big") + rest)
 

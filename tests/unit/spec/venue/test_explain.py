@@ -23,7 +23,7 @@ def test_a_trade_is_explained_by_rules_and_figures() -> None:
     told = explain(market.venue, market.venue.log_number + 1, market.time_ns, command)
     assert market.venue.snapshot() == before, "the venue itself must not move"
     assert told.signer == bob.wallet.address.hex()
-    first = ["C-01", "C-02", "C-03", "C-04", "O-01", "O-23", "O-02"]
+    first = ["C-01", "C-02", "C-07", "C-03", "C-04", "O-01", "O-23"]
     assert [rule["id"] for rule in told.rules][:7] == first
     assert all(rule["held"] for rule in told.rules)
     assert [event["event"] for event in told.events] == ["accepted", "trade"]
