@@ -70,6 +70,36 @@ class Engine:
         The bytes are u32 count and the rows of derivatives.md section 1.
         """
 
+    def account(self, account: int) -> tuple[bytes, int, int, int, list[tuple[int, int]]] | None:
+        """Return owner, margin mode, stage, cash (1e-6 USD) and (listing, size) ascending.
+
+        Sizes are base units, negative for short. None without the account.
+        """
+
+    def listing(self, listing: int) -> tuple[int, ...] | None:
+        """Return the 15 fields of a listing's leaf; None without the listing.
+
+        kind, state, group, size_decimals, lot, tick, coarse_tick, coarse_from, maker_fee,
+        taker_fee, delivery_fee, open_interest, strike, expiry_ns, delivery_price, in the units of
+        formats.md.
+        """
+
+    def group(self, group: int) -> tuple[int, int, int, int, int, int, int, int] | None:
+        """Return what a group's vector and funding stand at; None without the group.
+
+        epoch_number (0 before the first vector), epoch_time_ns, index, basis, premium, held_count,
+        cumulative_funding (1e-12 USD per coin), fund (1e-6 USD).
+        """
+
+    def book(self, listing: int, depth: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Return bids and asks: (price, size) of at most `depth` levels each, best first.
+
+        Prices 1e-6 USD, sizes base units; empty for a listing that does not exist.
+        """
+
+    def mark(self, listing: int) -> int | None:
+        """Return the mark in 1e-6 USD; None where there is none."""
+
     @property
     def log_number(self) -> int: ...
     @property

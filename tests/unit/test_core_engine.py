@@ -177,3 +177,45 @@ def test_signers_of_a_pending_vector_outlive_a_snapshot() -> None:
 def test_a_payload_that_no_node_signs_is_named() -> None:
     with pytest.raises(ValueError, match=r"payload has 107 bytes and version 3, expected a vector"):
         _core.sign_oracle(*DOMAIN, bytes([3]) + bytes(106), b"", b"")
+
+
+def order(venue: Venue, side: int, price: int, size: int, flags: int = 0) -> bytes:
+    """Return a signed order of account 1 in the perpetual."""
+    nonce = venue.engine.log_number + 1
+    expiry_ns = venue.time_ns + 60 * SECOND_NS
+    command = commands.place(1, 1, side, flags, price, size, 10**6, expiry_ns, nonce)
+    framed = len(command).to_bytes(4, "big") + command
+    return _core.sign_commands(*DOMAIN, framed, OWNER)[4:]
+
+
+def test_what_is_read_of_an_engine_is_what_it_holds() -> None:
+    venue = Venue()
+    engine = venue.engine
+    assert engine.account(2) is None, "no such account"
+    assert engine.listing(3) is None, "no such listing"
+    assert engine.group(1) is None, "no such group"
+    assert engine.account(1) == (_core.address_of(OWNER), 0, 0, 1_000_000 * USD, [])
+    assert engine.mark(1) is None, "no vector yet"
+    assert engine.group(0) == (0, 0, 0, 0, 0, 0, 0, 0)
+    venue.receive()
+    job = engine.row_job(0)
+    assert job is not None
+    venue.send(commands.activate(0, 1, job.build().root))
+    listing = engine.listing(2)
+    assert listing is not None
+    assert listing[:8] == (3, 1, 0, 8, 1_000, 100_000, 100_000, 0)
+    assert listing[8:] == (0, 300_000, 0, 0, 100_000 * USD, EXPIRY_NS, 0)
+    group = engine.group(0)
+    assert group is not None
+    assert (group[0], group[2], group[5]) == (1, 100_000 * USD, 0)
+    assert engine.mark(1) == 100_000 * USD
+    assert engine.mark(3) is None, "no such listing"
+    for side, dollars, size in ((0, 99_000, 1_000), (0, 99_000, 2_000), (0, 98_000, 5_000)):
+        assert venue.send(order(venue, side, dollars * USD, size))[-1][0] == 3, "rests"
+    assert venue.send(order(venue, 1, 101_000 * USD, 7_000))[-1][0] == 3, "rests"
+    assert engine.book(1, 10) == (
+        [(99_000 * USD, 3_000), (98_000 * USD, 5_000)],
+        [(101_000 * USD, 7_000)],
+    )
+    assert engine.book(1, 1) == ([(99_000 * USD, 3_000)], [(101_000 * USD, 7_000)])
+    assert engine.book(1, 0) == engine.book(3, 10) == ([], []), "no depth, no listing"

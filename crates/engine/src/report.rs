@@ -92,6 +92,37 @@ impl Engine {
         })
     }
 
+    /// The best price levels of a side: price in 1e-6 USD and what is left of its orders in base units, best first, at
+    /// most `depth` of them; none of a listing that does not exist.
+    #[must_use]
+    pub fn levels(&self, listing: u32, side: u8, depth: usize) -> Vec<(i64, i128)> {
+        let Some(instrument) = self.state.instrument(listing) else {
+            return Vec::new();
+        };
+        let slab = &self.orders.slab;
+        let mut levels: Vec<(i64, i128)> = Vec::new();
+        for index in self.books[listing as usize - 1].orders(slab, side) {
+            let node = &slab[index];
+            let price = node.ticks * instrument.tick;
+            let remaining = i128::from(node.remaining);
+            let count = levels.len();
+            match levels.last_mut() {
+                Some((last, size)) if *last == price => *size += remaining,
+                _ if count == depth => break,
+                _ => levels.push((price, remaining)),
+            }
+        }
+        levels
+    }
+
+    /// The mark of a listing in 1e-6 USD; nothing where it has none.
+    #[must_use]
+    pub fn mark(&self, listing: u32) -> Option<i64> {
+        let quote = self.state.quote(listing)?;
+        let group = self.state.group(quote.group)?;
+        (group.had_vector() && quote.mark > 0).then_some(quote.mark)
+    }
+
     /// The standing rows of a group, if it has any.
     #[must_use]
     pub fn rows(&self, group: u16) -> Option<&Rows> {

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use merkat_engine::book::{BUY, SELL};
 use merkat_engine::tape::{RECORD, TapeMatcher};
 use merkat_engine::{Engine as Machine, OfferedRows, RowJob as Job};
 use merkat_settle::Domain;
 use merkat_signer::recover_batch;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::framing::{Record, records, signers, value_error};
 use crate::signing::{domain, recover_all};
@@ -182,6 +183,77 @@ impl Engine {
         Some((rows.set().scenarios.len(), PyBytes::new(py, &bytes)))
     }
 
+    /// Owner, margin mode, stage, cash, and (listing, size) ascending; None without the account.
+    fn account<'py>(&self, py: Python<'py>, account: u32) -> Option<AccountView<'py>> {
+        let leaf = self.machine.state().account(account)?;
+        let mut positions: Vec<_> = leaf
+            .positions
+            .iter()
+            .map(|position| (position.listing, position.size))
+            .collect();
+        positions.sort_unstable();
+        Some((
+            PyBytes::new(py, &leaf.owner),
+            leaf.margin_mode,
+            leaf.stage,
+            leaf.cash,
+            positions,
+        ))
+    }
+
+    /// The fields of a listing's leaf, in the order of the type stub; None without the listing.
+    fn listing<'py>(&self, py: Python<'py>, listing: u32) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some(leaf) = self.machine.state().instrument(listing) else {
+            return Ok(None);
+        };
+        let fields = [
+            i64::from(leaf.kind),
+            i64::from(leaf.state),
+            i64::from(leaf.group),
+            i64::from(leaf.size_decimals),
+            leaf.lot,
+            leaf.tick,
+            leaf.coarse_tick,
+            leaf.coarse_from,
+            leaf.maker_fee,
+            leaf.taker_fee,
+            leaf.delivery_fee,
+            leaf.open_interest,
+            leaf.strike,
+            i64::try_from(leaf.expiry_ns).expect("invariant: I-24 keeps an expiry near"),
+            leaf.delivery_price,
+        ];
+        PyTuple::new(py, fields).map(Some)
+    }
+
+    /// Epoch number and time, index, basis, premium, held count, cumulative funding, fund; None without the group.
+    fn group(&self, group: u16) -> Option<GroupView> {
+        let leaf = self.machine.state().group(group)?;
+        Some((
+            leaf.epoch_number,
+            leaf.epoch_time_ns,
+            leaf.index,
+            leaf.basis,
+            leaf.premium,
+            leaf.held_count,
+            leaf.cumulative_funding,
+            leaf.fund,
+        ))
+    }
+
+    /// Bids and asks of a listing: (price, size) of at most `depth` levels each, best first.
+    fn book(&self, listing: u32, depth: usize) -> (Levels, Levels) {
+        (
+            self.machine.levels(listing, BUY, depth),
+            self.machine.levels(listing, SELL, depth),
+        )
+    }
+
+    /// The mark of a listing; None where it has none.
+    fn mark(&self, listing: u32) -> Option<i64> {
+        self.machine.mark(listing)
+    }
+
     #[getter]
     fn log_number(&self) -> u64 {
         self.machine.log_number()
@@ -195,6 +267,15 @@ impl Engine {
 
 /// Equity, its conservative value, MM, IM, IM with orders, loan, its limit, debt line, in 1e-6 USD.
 type Figures = (i128, i128, i128, i128, i128, i128, i128, i128);
+
+/// Owner, margin mode, stage, cash in 1e-6 USD, (listing, size) ascending.
+type AccountView<'py> = (Bound<'py, PyBytes>, u8, u8, i128, Vec<(u32, i64)>);
+
+/// Epoch number and time in ns, index, basis, premium, held count, cumulative funding, fund.
+type GroupView = (u64, u64, i64, i64, i64, u8, i128, i128);
+
+/// Price in 1e-6 USD and size in base units, best first.
+type Levels = Vec<(i64, i128)>;
 
 /// All that the rows of a pending vector depend on.
 #[pyclass(module = "merkat._core", frozen)]
