@@ -1,0 +1,36 @@
+"""One venue for the whole session, and unmodified ccxt pointed at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import ccxt
+import pytest
+
+from tests.conformance.clients import Symbols, connect
+from tests.support.demo import Demo, running_demo
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Return the demo that all of these tests trade on."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def exchange(demo: Demo) -> Iterator[Any]:
+    """Return `ccxt.deribit` with the demo's account."""
+    client = connect(ccxt.deribit, demo)
+    try:
+        yield client
+    finally:
+        client.session.close()
+
+
+@pytest.fixture(scope="session")
+def symbols(exchange: Any) -> Symbols:
+    """Return the symbols that the tests use, one of each kind."""
+    exchange.load_markets()
+    return Symbols.of(exchange)
