@@ -212,16 +212,29 @@ def chain_hashes(journal_hash: bytes, batch: bytes) -> bytes:
 def recover_signers(chain_id: int, verifying_contract: bytes, salt: bytes, batch: bytes) -> bytes:
     """Recover the signers of a batch over all cores: per command u8 count, count x 20 bytes.
 
-    The zero address stands for a signature that names nobody.
+    The zero address stands for a signature that names nobody. Signatures of both schemes (v 27, 28:
+    secp256k1; 29, 30: P-256) are recovered; whoever compares a signer compares its scheme too.
     """
 
-def recover_digest(digest: bytes, signature: bytes) -> bytes | None: ...
-def address_of(secret_key: bytes) -> bytes: ...
+def recover_digest(digest: bytes, signature: bytes) -> bytes | None:
+    """Return the signer of a digest by the scheme that v says; None if the signature is refused."""
+
+def address_of(secret_key: bytes, scheme: int = 1) -> bytes:
+    """Return the address of a secret: scheme 1 secp256k1, 2 P-256."""
+
 def keccak256(data: bytes) -> bytes: ...
 def sign_commands(
-    chain_id: int, verifying_contract: bytes, salt: bytes, commands: bytes, secrets: bytes
+    chain_id: int,
+    verifying_contract: bytes,
+    salt: bytes,
+    commands: bytes,
+    secrets: bytes,
+    schemes: bytes | None = None,
 ) -> bytes:
-    """Fill the last 65 bytes of commands (kinds 1 to 8) framed by u32, one secret of 32 each."""
+    """Fill the last 65 bytes of commands (kinds 1 to 10) framed by u32, one secret of 32 each.
+
+    `schemes` has a byte for each: 1 secp256k1, 2 P-256; without it all are 1.
+    """
 
 def sign_oracle(
     chain_id: int,

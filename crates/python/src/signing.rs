@@ -7,6 +7,7 @@ use merkat_settle::order::AnyVector;
 use merkat_settle::{Domain, NodeSignature};
 use merkat_signer::{Secret, recover, recover_batch, sign_batch};
 use merkat_values::codec::Reader;
+use merkat_values::constants::SECP256K1;
 use merkat_values::{Address, keccak};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -67,7 +68,11 @@ pub fn recover_signers<'py>(
 }
 
 fn secret(name: &str, bytes: &[u8; 32]) -> PyResult<Secret> {
-    Secret::new(*bytes).map_err(|error| value_error(format!("{name}: {error}")))
+    secret_of(name, SECP256K1, bytes)
+}
+
+fn secret_of(name: &str, scheme: u8, bytes: &[u8; 32]) -> PyResult<Secret> {
+    Secret::of(scheme, *bytes).map_err(|error| value_error(format!("{name}: {error}")))
 }
 
 /// Splits commands framed by a u32 length each.
@@ -90,8 +95,10 @@ fn framed(commands: &[u8]) -> PyResult<Vec<&[u8]>> {
     Ok(found)
 }
 
-/// Signs commands: framed by u32, one secret of 32 bytes each; returns them framed with their last 65 bytes filled.
+/// Signs commands: framed by u32, one secret of 32 bytes each (of one scheme byte each, secp256k1 without); returns
+/// them framed with their last 65 bytes filled.
 #[pyfunction]
+#[pyo3(signature = (chain_id, verifying_contract, salt, commands, secrets, schemes=None))]
 pub fn sign_commands<'py>(
     py: Python<'py>,
     chain_id: u64,
@@ -99,28 +106,34 @@ pub fn sign_commands<'py>(
     salt: &[u8],
     commands: &[u8],
     secrets: &[u8],
+    schemes: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let domain = domain(chain_id, verifying_contract, salt)?;
     let found = framed(commands)?;
     let secrets = pieces::<32>("secrets", secrets)?;
-    if secrets.len() != found.len() {
+    let schemes = schemes.map_or_else(|| vec![SECP256K1; secrets.len()], <[u8]>::to_vec);
+    if (secrets.len(), schemes.len()) != (found.len(), found.len()) {
         let message = format!(
-            "{} secrets for {} commands: give one each",
+            "{} secrets and {} schemes for {} commands: give one of both each",
             secrets.len(),
+            schemes.len(),
             found.len()
         );
         return Err(value_error(message));
     }
     let mut items = Vec::with_capacity(found.len());
-    for (index, (command, key)) in found.iter().zip(secrets).enumerate() {
+    for (index, (command, (key, scheme))) in
+        found.iter().zip(secrets.iter().zip(&schemes)).enumerate()
+    {
         let digests = signed_digests(&domain, command);
-        let signed = matches!(command.get(1), Some(1..=8)) && signature_count(command) == 1;
+        let signed = matches!(command.get(1), Some(1..=10)) && signature_count(command) == 1;
         if !signed {
             return Err(value_error(format!(
-                "command {index} is none that a wallet signs (kinds 1 to 8 of exact length)"
+                "command {index} is none that a wallet or a session signs (kinds 1 to 10 of exact length)"
             )));
         }
-        items.push((secret(&format!("secret {index}"), key)?, digests[0].0));
+        let key = secret_of(&format!("secret {index}"), *scheme, key)?;
+        items.push((key, digests[0].0));
     }
     let out = py.detach(|| {
         let mut out = commands.to_vec();
@@ -292,11 +305,15 @@ pub fn recover_digest<'py>(
     Ok(recover(&digest, &signature).map(|address| PyBytes::new(py, &address)))
 }
 
-/// The address of a secret.
+/// The address of a secret of a scheme.
 #[pyfunction]
-#[pyo3(signature = (secret_key))]
-pub fn address_of<'py>(py: Python<'py>, secret_key: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let key = secret("secret", &fixed::<32>("secret", secret_key)?)?;
+#[pyo3(signature = (secret_key, scheme=SECP256K1))]
+pub fn address_of<'py>(
+    py: Python<'py>,
+    secret_key: &[u8],
+    scheme: u8,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let key = secret_of("secret", scheme, &fixed::<32>("secret", secret_key)?)?;
     Ok(PyBytes::new(py, &merkat_signer::address_of(&key)))
 }
 

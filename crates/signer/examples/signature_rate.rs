@@ -2,6 +2,7 @@
 //! repetitions the fastest counts.
 
 use merkat_signer::{Digest, Secret, Signature, recover, recover_batch, sign, sign_batch};
+use merkat_values::constants::P256;
 use merkat_values::keccak::keccak256;
 use std::time::Instant;
 
@@ -47,6 +48,35 @@ fn main() {
     });
     rate("sign_batches_of_4096", || {
         std::hint::black_box(sign_batch(&work));
+    });
+    let sessions: Vec<(Secret, Digest)> = work
+        .iter()
+        .map(|(_, digest)| {
+            let secret = Secret::of(P256, keccak256(&[b"session", digest]));
+            (secret.expect("below the group order"), *digest)
+        })
+        .collect();
+    let of_sessions: Vec<(Digest, Signature)> = sessions
+        .iter()
+        .map(|(secret, digest)| (*digest, sign(secret, digest)))
+        .collect();
+    rate("p256_sign_one_core", || {
+        for (secret, digest) in &sessions {
+            std::hint::black_box(sign(secret, digest));
+        }
+    });
+    rate("p256_recover_one_core", || {
+        for (digest, signature) in &of_sessions {
+            std::hint::black_box(recover(digest, signature));
+        }
+    });
+    let mixed: Vec<_> = (0..ITEMS)
+        .map(|place| if place % 16 == 0 { &of_sessions } else { &items }[place])
+        .collect();
+    rate("mixed_recover_batches_of_256", || {
+        for batch in mixed.chunks(256) {
+            std::hint::black_box(recover_batch(batch));
+        }
     });
     for size in [64, 256, 4096] {
         rate(&format!("recover_batches_of_{size}"), || {

@@ -1,30 +1,58 @@
 //! Batches over the processor's cores; results stand in the order of the input.
 
 use crate::ecdsa::{Address, Digest, Secret, Signature, recover, sign};
+use merkat_values::constants::P256;
+use merkat_values::scheme_of;
 use std::num::NonZero;
 use std::thread;
 
 /// Fewest items worth a thread of its own: one item takes 20 to 40 us, starting a thread about as long.
 const ITEMS_PER_THREAD_MIN: usize = 16;
 
+/// The same of P-256, which takes several times as long.
+const SLOW_ITEMS_PER_THREAD_MIN: usize = 4;
+
 /// [`recover`] of every (digest, signature), in order.
 #[must_use]
 pub fn recover_batch(items: &[(Digest, Signature)]) -> Vec<Option<Address>> {
-    over_cores(items, |(digest, signature)| recover(digest, signature))
+    let is_slow = |item: &(Digest, Signature)| scheme_of(&item.1) == Some(P256);
+    let slow: Vec<_> = items.iter().filter(|item| is_slow(item)).collect();
+    // Each curve is dealt out by itself, so that no core gets all the slow ones.
+    let quick = over_cores(items, ITEMS_PER_THREAD_MIN, |item| match is_slow(item) {
+        true => None,
+        false => recover(&item.0, &item.1),
+    });
+    if slow.is_empty() {
+        return quick;
+    }
+    let found = over_cores(&slow, SLOW_ITEMS_PER_THREAD_MIN, |item| {
+        recover(&item.0, &item.1)
+    });
+    let mut found = found.into_iter();
+    let dealt = items.iter().zip(quick);
+    dealt
+        .map(|(item, signer)| match is_slow(item) {
+            true => found.next().expect("invariant: one result an item"),
+            false => signer,
+        })
+        .collect()
 }
 
 /// [`sign`] of every (secret, digest), in order.
 #[must_use]
 pub fn sign_batch(items: &[(Secret, Digest)]) -> Vec<Signature> {
-    over_cores(items, |(secret, digest)| sign(secret, digest))
+    over_cores(items, ITEMS_PER_THREAD_MIN, |(secret, digest)| {
+        sign(secret, digest)
+    })
 }
 
 fn over_cores<Item: Sync, Output: Send>(
     items: &[Item],
+    least: usize,
     work: impl Fn(&Item) -> Output + Sync,
 ) -> Vec<Output> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.min(items.len() / ITEMS_PER_THREAD_MIN).max(1);
+    let threads = cores.min(items.len() / least).max(1);
     if threads == 1 {
         return items.iter().map(work).collect();
     }

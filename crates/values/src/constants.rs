@@ -27,6 +27,12 @@ pub const ACCOUNT_LIMIT: u32 = 1 << 28;
 /// Who may sign for an account: slot 0 the wallet, 1 to 15 sessions.
 pub const SLOTS: u8 = 16;
 
+/// The scheme of wallets, oracle nodes and the sequencer, and of some sessions.
+pub const SECP256K1: u8 = 1;
+
+/// The scheme of the other sessions.
+pub const P256: u8 = 2;
+
 /// Counters of orders have 40 bits.
 pub const COUNTER_LIMIT: u64 = 1 << 40;
 
