@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from merkat.flow import kill
-from merkat.flow.custody import Custody
 from merkat.sequencer import venue_file
 from merkat.sequencer.reading import open_reading, replay
+from merkat.settlement.custody import Custody
 
 ROWS = "150"
 

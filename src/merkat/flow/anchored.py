@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from merkat import _core
-from merkat.flow.custody import Custody
 from merkat.flow.player import Player
 from merkat.flow.wallets import MS_NS, Wallets
 from merkat.sdk import commands
 from merkat.settlement.chain import EmbeddedChain
+from merkat.settlement.custody import Custody
 from merkat.settlement.data import CALLDATA
 from merkat.settlement.rebuild import rebuild_from_chain
 from merkat.spec.settle.state import State

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from merkat import _core
-from merkat.flow.custody import Custody
 from merkat.flow.oracle import OracleNodes
 from merkat.flow.tally import Tally
 from merkat.sdk.keys import Domain
@@ -17,6 +16,7 @@ from merkat.sequencer.receipts import HASHES_BYTES, genesis_hash
 from merkat.sequencer.receipts import Receipt as ReceiptLine
 from merkat.settlement.batch import BatchError
 from merkat.settlement.chain import EmbeddedChain
+from merkat.settlement.custody import Custody
 from merkat.settlement.data import BLOB, pack_blobs
 from merkat.settlement.evidence.dumping import dump_chain
 from merkat.settlement.evidence.layout import JournalRecord, Receipt

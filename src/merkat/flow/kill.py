@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Final
 
 from merkat import _core
-from merkat.flow.custody import SECOND_NS, SLOT_S, Custody
 from merkat.flow.player import Player
 from merkat.flow.tally import Tally
 from merkat.sdk import commands
@@ -30,6 +29,7 @@ from merkat.sdk.layouts import micro_ops_of
 from merkat.sequencer import venue_file
 from merkat.sequencer.pipeline import READ_BYTES, SEGMENT_BYTES, Sequencer
 from merkat.sequencer.reading import open_reading, replay
+from merkat.settlement.custody import SECOND_NS, SLOT_S, Custody
 
 VENUE: Final = "venue"
 CHAIN: Final = "chain"

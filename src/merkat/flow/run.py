@@ -13,7 +13,6 @@ from typing import Protocol
 from merkat.flow import evidence, kill
 from merkat.flow.anchored import Anchored, AnchorOptions, close_out, look_back, withdraw_some
 from merkat.flow.compare import SpecificationProcess, Verdict
-from merkat.flow.custody import Custody
 from merkat.flow.evidence import LiquidationLog
 from merkat.flow.oracle import OracleNodes
 from merkat.flow.player import Player
@@ -25,6 +24,7 @@ from merkat.sdk import commands
 from merkat.sdk.keys import demo_domain, derive_secret
 from merkat.sequencer.pipeline import SEGMENT_BYTES, Digests, Sequencer
 from merkat.sequencer.reading import open_reading, replay
+from merkat.settlement.custody import Custody
 from merkat.spec.settle.state import State
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from merkat.flow.anchored import close_out
-from merkat.flow.custody import SECOND_NS, Custody
 from merkat.flow.player import Player
 from merkat.flow.wallets import Wallets
 from merkat.sdk.layouts import EVENTS
+from merkat.settlement.custody import SECOND_NS, Custody
 from merkat.settlement.data import MODES
 
 Tell = Callable[[str], None]

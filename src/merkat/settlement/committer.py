@@ -154,20 +154,34 @@ def genesis(domain: Domain) -> tuple[bytes, bytes]:
 
 
 class Committer:
-    """Turns micro-ops into sealed batches. One writer."""
+    """Turns micro-ops into sealed batches. One writer.
+
+    `resealed` has, of batches that the chain had already, the proofs of the accounts that they let
+    claim more.
+    """
 
     def __init__(
-        self, machine: SettlementMachine, limits: Limits, posted: Iterable[tuple[int, bytes]] = ()
+        self,
+        machine: SettlementMachine,
+        limits: Limits,
+        posted: Iterable[tuple[int, bytes]] = (),
+        apply_at_seal: bool = False,
     ) -> None:
         """Start at genesis, with a machine that stands there.
 
-        `posted` are (input count, state root) of the batches that the chain already has: they are
-        sealed again at the same inputs, and their roots are compared.
+        Args:
+            posted: (input count, state root) of the batches that the chain already has: they are
+                sealed again at the same inputs, and their roots are compared.
+            apply_at_seal: apply a batch's inputs when it is sealed and not before: so the machine
+                stands at the newest sealed batch, and its proofs are of that root.
         """
         self.machine = machine
         self.limits = limits
         self.figures = Figures()
         self.index = 1
+        self.resealed: dict[int, dict[int, bytes]] = {}
+        self._apply_at_seal = apply_at_seal
+        self._unapplied: list[bytes] = []
         self._posted = deque(posted)
         self._open = _Open(machine.root(), 0, 0)
 
@@ -242,11 +256,18 @@ class Committer:
             opened.claimers.add(int.from_bytes(body[2:6], "big"))
 
     def _apply(self, framed_ops: bytes) -> None:
-        if framed_ops:
+        if not framed_ops:
+            return
+        if self._apply_at_seal:
+            self._unapplied.append(framed_ops)
+        else:
             self._open.checkpoints += self.machine.apply_inputs(framed_ops)
 
     def _seal_now(self) -> list[Sealed]:
         opened, figures = self._open, self.figures
+        if self._unapplied:
+            opened.checkpoints += self.machine.apply_inputs(b"".join(self._unapplied))
+            self._unapplied.clear()
         root = self.machine.root()
         checkpoints = bytes(opened.checkpoints)
         header = BatchHeader(
@@ -273,15 +294,19 @@ class Committer:
         batch.check_root(root)
         self.index += 1
         self._open = _Open(root, figures.input_cursor, figures.time_ns)
-        if self._posted:
+        was_posted = bool(self._posted)
+        if was_posted:
             _, expected = self._posted.popleft()
             if root != expected:
                 raise CommitError(
                     f"batch {header.index} ends in 0x{root.hex()}, "
                     f"the chain has 0x{expected.hex()}: journal and chain are of different venues"
                 )
-            return []
         proofs = {
             account: self.machine.account_proof(account) for account in sorted(opened.claimers)
         }
+        if was_posted:
+            if proofs:
+                self.resealed[header.index] = proofs
+            return []
         return [Sealed(batch, batch.encode(), root, figures.inbox_hash, proofs)]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from merkat import _core
-from merkat.flow.custody import SECOND_NS, Custody
 from merkat.sdk import commands
 from merkat.sdk.keys import derive_secret
 from merkat.sdk.layouts import micro_ops_of
@@ -22,6 +21,7 @@ from merkat.sequencer.row_builder import RowBuilder
 from merkat.settlement.chain.abi import load_artifact
 from merkat.settlement.claims import claim
 from merkat.settlement.contracts import ContractRefusedError, abi, send
+from merkat.settlement.custody import SECOND_NS, Custody
 from merkat.settlement.proofs import AccountProof
 from merkat.settlement.rebuild import check_compiled, rebuild_from_chain
 from merkat.spec.settle.state import State

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from merkat.flow.custody import Custody
 from merkat.sdk import commands
 from merkat.settlement.batch import decode
 from merkat.settlement.chain import ChainError
 from merkat.settlement.claims import claim
 from merkat.settlement.committer import CommitError
 from merkat.settlement.contracts import ContractRefusedError, Contracts, find
+from merkat.settlement.custody import Custody
 from merkat.settlement.data import BLOB, CALLDATA
 from merkat.settlement.poster import Poster
 from merkat.settlement.proofs import AccountProof, ProofError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from merkat.flow.custody import Custody
+from merkat.settlement.custody import Custody
 from merkat.settlement.data import BLOB, CALLDATA
 from merkat.settlement.evidence.batch_bytes import blobs_of
 from merkat.settlement.evidence.dumping import dump_chain

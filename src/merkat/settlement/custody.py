@@ -1,4 +1,4 @@
-"""The chain side of a flow: contracts on an embedded chain that follows the flow's clock.
+"""A venue's custody: contracts on an embedded chain that follows the venue's clock.
 
 Deposits go through the Vault, rules of the venue through the timelock; what the Inbox then holds
 comes back as commands once it is deep enough. Micro-ops go to the committer, batches to the Anchor.
@@ -6,16 +6,15 @@ comes back as commands once it is deep enough. Micro-ops go to the committer, ba
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
 from merkat import _core
-from merkat.flow.setup import NEW_ACCOUNT_MINIMUM
 from merkat.sdk.keys import DEMO_CHAIN_ID, Domain
 from merkat.sdk.layouts import micro_ops_of
 from merkat.sequencer.pipeline import Released
-from merkat.settlement import committer
 from merkat.settlement.chain import EmbeddedChain, development_secrets
 from merkat.settlement.claims import Claim, claim, force_withdrawal
 from merkat.settlement.committer import Committer, Limits, Sealed
@@ -41,11 +40,16 @@ DEPOSIT_ITEM: Final = 1
 FUND_ITEM: Final = 6
 USER: Final = 0
 ETHER_WEI: Final = 10**18
+MINIMUM_DEPOSIT: Final = 1_000_000  # that opens an account, 1e-6 USD
 TOKEN_AMPLE: Final = 1 << 120
 # An unlimited approval, which the token does not count down: it saves 2,900 gas a deposit.
 UNLIMITED: Final = 2**256 - 1
 # The genesis state is the same for every domain.
 _ANY_DOMAIN: Final = Domain(DEMO_CHAIN_ID, bytes(20), bytes(32))
+# The timelock's calls go out in transactions of about this much gas, estimated from their bytes.
+_TRANSACTION_GAS: Final = 10_000_000
+_CALL_GAS: Final = 70_000
+_BYTE_GAS: Final = 60
 _NO_PREDECESSOR: Final = bytes(32)
 _DEPOSIT_OWNER: Final = slice(3, 23)
 
@@ -81,36 +85,68 @@ class Clock:
         return self.now_s
 
 
+def genesis_part(domain: Domain) -> tuple[bytes, bytes]:
+    """Return settlement part and state root of the state before the first input."""
+    engine = _core.Engine(*domain.parts)
+    snapshot = engine.snapshot()
+    return snapshot[: 4 + int.from_bytes(snapshot[:4], "big")], engine.state_root()
+
+
 class Custody:
     """One venue's contracts, watcher, committer and poster, on one clock.
 
-    The clock is the flow's: `advance` moves it, and makes an empty block every twelve seconds.
+    The clock is the venue's: `advance` moves it, and makes an empty block every slot.
     """
 
     def __init__(
-        self, directory: Path, chain: EmbeddedChain, contracts: Contracts, clock: Clock, mode: int
+        self,
+        directory: Path,
+        chain: EmbeddedChain,
+        contracts: Contracts,
+        clock: Clock,
+        mode: int,
+        slot_s: int = SLOT_S,
+        apply_at_seal: bool = False,
     ) -> None:
         """Stand where the chain stands: at genesis, or behind the batches that it holds."""
         self.directory = directory
         self.chain = chain
         self.contracts = contracts
         self.clock = clock
+        self.slot_s = slot_s
         self.people = People.of_development()
         self.domain: Domain = contracts.domain
-        self.machine = _core.Settlement(*self.domain.parts, committer.genesis(self.domain)[0])
+        self.machine = _core.Settlement(*self.domain.parts, genesis_part(self.domain)[0])
         posted = [(header.input_count, header.state_root) for header in posted_headers(contracts)]
-        self.committer = Committer(self.machine, Limits.of_mode(mode), posted)
+        self.committer = Committer(self.machine, Limits.of_mode(mode), posted, apply_at_seal)
         self.watcher = InboxWatcher(contracts)
         self.poster = Poster(contracts, self.people.poster, mode)
-        self.next_ns = (clock.now_s + SLOT_S) * SECOND_NS
+        self.next_ns = (clock.now_s + slot_s) * SECOND_NS
         self.batches: list[bytes] = []
         self.claimers: set[int] = set()
         self.claims: list[Claim] = []
+        # Of batches that are not final yet: the proofs of accounts that may claim more then.
+        self.claimable: dict[int, dict[int, bytes]] = {}
         self._known = set(astuple(self.people))
 
     @classmethod
-    def create(cls, directory: Path, start_ns: int, mode: int = CALLDATA) -> Custody:
-        """Make chain and contracts for a venue whose first command comes at `start_ns`."""
+    def create(
+        cls,
+        directory: Path,
+        start_ns: int,
+        mode: int = CALLDATA,
+        *,
+        minimum_deposit: int = MINIMUM_DEPOSIT,
+        slot_s: int = SLOT_S,
+        apply_at_seal: bool = False,
+    ) -> Custody:
+        """Make chain and contracts for a venue whose first command comes at `start_ns`.
+
+        Args:
+            minimum_deposit: what a deposit must bring to open an account, 1e-6 USD.
+            slot_s: seconds between two empty blocks.
+            apply_at_seal: as `Committer` takes it.
+        """
         clock = Clock(start_ns // SECOND_NS - SET_UP_S)
         chain = EmbeddedChain(
             directory, chain_id=DEMO_CHAIN_ID, genesis_time_s=clock.now_s, clock=clock.time_s
@@ -123,23 +159,30 @@ class Custody:
                 proposer=people.proposer,
                 poster=people.poster,
                 guardian=people.guardian,
-                genesis_root=committer.genesis(_ANY_DOMAIN)[1],
-                minimum_deposit=NEW_ACCOUNT_MINIMUM,
+                genesis_root=genesis_part(_ANY_DOMAIN)[1],
+                minimum_deposit=minimum_deposit,
             ),
         )
-        made = cls(directory, chain, contracts, clock, mode)
-        made.next_ns = start_ns + SLOT_S * SECOND_NS
+        made = cls(directory, chain, contracts, clock, mode, slot_s, apply_at_seal)
+        made.next_ns = start_ns + slot_s * SECOND_NS
         return made
 
     @classmethod
-    def resume(cls, directory: Path, mode: int = CALLDATA) -> Custody:
+    def resume(
+        cls,
+        directory: Path,
+        mode: int = CALLDATA,
+        *,
+        slot_s: int = SLOT_S,
+        apply_at_seal: bool = False,
+    ) -> Custody:
         """Go on where a chain's folder ends. Then hand it every answer of the venue's journal."""
         clock = Clock(0)
         chain = EmbeddedChain.reopen(directory, clock=clock.time_s)
         newest = chain.block(chain.block_number())
         assert newest is not None, "the newest block is there"
         clock.now_s = newest.time_s
-        return cls(directory, chain, find(chain), clock, mode)
+        return cls(directory, chain, find(chain), clock, mode, slot_s, apply_at_seal)
 
     # --- in ---
 
@@ -160,7 +203,7 @@ class Custody:
         self._send(people.treasurer, "TestToken", "mint", timelock, max(1, funds))
         calls = [(token, abi("TestToken").call("approve", vault, max(1, funds)))]
         calls += [self._rule(item) for item in rules]
-        self._timelock(calls)
+        self._timelock(list(_in_transactions(calls)))
         for item in deposits:
             self.deposit(item)
         self._confirm()
@@ -176,19 +219,26 @@ class Custody:
         inbox = self.contracts.addresses.inbox
         return inbox, abi("Inbox").call("enqueueFromTimelock", item[0], item[2:])
 
-    def _timelock(self, calls: list[tuple[bytes, bytes]]) -> None:
-        """Propose calls, wait out the delay, execute them."""
-        operation = (
-            [receiver for receiver, _ in calls],
-            [0] * len(calls),
-            [data for _, data in calls],
-            _NO_PREDECESSOR,
-            bytes(32),
-        )
+    def _timelock(self, transactions: list[list[tuple[bytes, bytes]]]) -> None:
+        """Propose calls, wait out the delay, execute them; each list is one transaction."""
+        operations = [
+            (
+                [receiver for receiver, _ in calls],
+                [0] * len(calls),
+                [data for _, data in calls],
+                _NO_PREDECESSOR,
+                number.to_bytes(32, "big"),
+            )
+            for number, calls in enumerate(transactions)
+        ]
         proposer = self.people.proposer
-        self._send(proposer, "TimelockController", "scheduleBatch", *operation, TIMELOCK_DELAY_S)
+        for operation in operations:
+            self._send(
+                proposer, "TimelockController", "scheduleBatch", *operation, TIMELOCK_DELAY_S
+            )
         self._pass_seconds(TIMELOCK_DELAY_S)
-        self._send(proposer, "TimelockController", "executeBatch", *operation)
+        for operation in operations:
+            self._send(proposer, "TimelockController", "executeBatch", *operation)
 
     def deposit(self, item: bytes) -> None:
         """Send the Vault a deposit, given as the item that it will become."""
@@ -208,7 +258,7 @@ class Custody:
 
     def force_withdrawal(self, owner: bytes, account: int, amount: int) -> int:
         """Have an owner force a withdrawal; returns the item's index in the Inbox."""
-        self._make_known(owner)
+        self.make_known(owner)
         return force_withdrawal(self.contracts, owner, account, amount)
 
     # --- the clock ---
@@ -222,7 +272,7 @@ class Custody:
             self._post(self.committer.advance(self.next_ns))
             self._pass_to(self.next_ns // SECOND_NS)
             self.poster.finalise(self.clock.now_s)
-            self.next_ns += SLOT_S * SECOND_NS
+            self.next_ns += self.slot_s * SECOND_NS
         return self.watcher.poll()
 
     def confirm(self) -> list[bytes]:
@@ -232,7 +282,7 @@ class Custody:
 
     def _confirm(self) -> None:
         for _ in range(self.watcher.confirmations):
-            self._pass_seconds(SLOT_S)
+            self._pass_seconds(self.slot_s)
 
     def _pass_seconds(self, seconds: int) -> None:
         self._pass_to(self.clock.now_s + seconds)
@@ -254,6 +304,8 @@ class Custody:
 
     def catch_up_with_inbox(self) -> None:
         """Have the watcher go on behind the items that the micro-ops so far have taken."""
+        self.claimable.update(self.committer.resealed)
+        self.committer.resealed.clear()
         figures = self.committer.figures
         self.watcher = InboxWatcher(
             self.contracts, cursor=figures.inbox_cursor, inbox_hash=figures.inbox_hash
@@ -270,6 +322,8 @@ class Custody:
             self.poster.post(batch)
             self.batches.append(batch.data)
             self.claimers |= set(batch.proofs)
+            if batch.proofs:
+                self.claimable[batch.header.index] = batch.proofs
 
     def make_final(self) -> int:
         """Post what is there and wait out the windows; returns the last final batch's index."""
@@ -296,6 +350,22 @@ class Custody:
         self.claims.append(paid)
         return paid
 
+    def claim_final(self) -> list[Claim]:
+        """Claim, against final batches, for every account that they let claim more.
+
+        Anyone may: the owners are paid. What was claimed already costs no transaction.
+        """
+        last_final: int = self.contracts.read("Anchor", "lastFinal")
+        newest: dict[int, tuple[int, AccountProof]] = {}
+        for batch in sorted(index for index in self.claimable if index <= last_final):
+            for account, encoded in self.claimable.pop(batch).items():
+                newest[account] = batch, AccountProof.decode(account, encoded)
+        paid = []
+        for batch, proof in newest.values():
+            if self.contracts.read("Vault", "paid", proof.account, 0) < proof.claimable(0):
+                paid.append(claim(self.contracts, self.people.treasurer, batch, proof))
+        return paid
+
     @property
     def claimed(self) -> int:
         """Return what the Vault paid out in all, 1e-6 USD."""
@@ -315,8 +385,28 @@ class Custody:
     ) -> None:
         self.contracts.send(sender, contract, function, *values, value_wei=value_wei)
 
-    def _make_known(self, address: bytes) -> None:
+    def known_already(self, addresses: Iterable[bytes]) -> None:
+        """Note who has been given ether before this custody was opened again."""
+        self._known.update(addresses)
+
+    def make_known(self, address: bytes) -> None:
         """Give an owner ether for fees: the embedded chain takes transactions of its accounts."""
         if address not in self._known:
             self._known.add(address)
             self.chain.fund(address, ETHER_WEI)
+
+
+def _in_transactions(
+    calls: list[tuple[bytes, bytes]],
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield the timelock's calls in parts that fit one transaction each."""
+    part: list[tuple[bytes, bytes]] = []
+    gas = 0
+    for receiver, data in calls:
+        costs = _CALL_GAS + _BYTE_GAS * len(data)
+        if part and gas + costs > _TRANSACTION_GAS:
+            yield part
+            part, gas = [], 0
+        part.append((receiver, data))
+        gas += costs
+    yield part

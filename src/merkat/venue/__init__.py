@@ -1,0 +1,1 @@
+"""The venue as a service: link, sequencing, chain and its own JSON-RPC in one process."""

@@ -1,0 +1,150 @@
+"""Opening a venue over its data folder: set up from a scene, or gone on with where it ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from merkat import _core
+from merkat.sdk.keys import Domain
+from merkat.sdk.layouts import micro_ops_of
+from merkat.sequencer.admission import Command
+from merkat.sequencer.pipeline import READ_BYTES, Sequencer
+from merkat.settlement.custody import Custody
+from merkat.venue.clock import Clock, VirtualClock, WallClock
+from merkat.venue.folder import READY, FolderError, Settings, VenueFolder
+from merkat.venue.scene import VenueScene, parse_scene, read_scene
+
+# A new segment is written over its whole length: a small one lets a venue start quickly.
+SEGMENT_BYTES: Final = 16 << 20
+SET_UP_COMMANDS: Final = 1_024
+
+_log = structlog.get_logger("merkat.venue")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A venue that is ready to run."""
+
+    directory: Path  # of the journal
+    sequencer: Sequencer
+    custody: Custody
+    clock: Clock
+    secret: bytes
+    settings: Settings
+    owners: frozenset[bytes]
+    resumed: bool
+
+
+def open_venue(
+    folder: VenueFolder, scene: Path | None, settings: Settings, seed: int | None
+) -> Opened:
+    """Open a folder's venue.
+
+    Args:
+        scene: of the first start.
+        settings: of the first start; a later one may repeat them or leave them at their defaults.
+        seed: derives the sequencer's key; None draws one.
+
+    Raises:
+        FolderError, SceneError, ClockError, ChainError, JournalError: it cannot be opened.
+    """
+    state = folder.state()
+    if state == READY:
+        if scene is not None:
+            raise FolderError(
+                f"{folder.directory}: is set up already; leave --scene out to go on with it"
+            )
+        return _resume(folder, _agreed(folder, settings))
+    if state is None:
+        if scene is None:
+            raise FolderError(f"{folder.directory}: is new; name a --scene to set it up with")
+        read_scene(scene)  # refused before anything is written
+        folder.begin(settings, scene.read_bytes(), seed)
+    else:
+        _log.warning("set_up_again", reason="the last one was interrupted before it was ready")
+        settings = _agreed(folder, settings)
+    folder.begin_again()
+    opened = _set_up(folder, parse_scene(folder.scene.read_bytes()), settings)
+    folder.finish(settings)
+    return opened
+
+
+def _agreed(folder: VenueFolder, asked: Settings) -> Settings:
+    """Return the folder's settings. Raises FolderError where others are asked for."""
+    kept = folder.settings()
+    for flag, has, wants in (
+        ("--virtual-clock", kept.virtual_clock, asked.virtual_clock),
+        ("--demo", kept.demo, asked.demo),
+    ):
+        if wants and not has:
+            raise FolderError(f"{folder.directory}: was set up without {flag}; leave it out")
+    return kept
+
+
+def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings) -> Opened:
+    """Make chain and contracts, bring the scene through timelock and Vault, take its items."""
+    started_s = time.perf_counter()
+    start_ns = time.time_ns() if scene.start_ns is None else scene.start_ns
+    custody = Custody.create(
+        folder.chain,
+        start_ns,
+        minimum_deposit=scene.limits.new_account_minimum,
+        slot_s=settings.block_seconds,
+        apply_at_seal=True,
+    )
+    owners = frozenset(deposit.owner for deposit in scene.deposits)
+    if settings.demo:
+        for owner in sorted(owners):
+            custody.make_known(owner)
+    taken = custody.set_up(scene.items())
+    secret = folder.secret()
+    sequencer = Sequencer.create(folder.venue, custody.domain, secret, SEGMENT_BYTES)
+    for at in range(0, len(taken), SET_UP_COMMANDS):
+        part = [Command(start_ns, item) for item in taken[at : at + SET_UP_COMMANDS]]
+        refusals = sequencer.submit(part)
+        assert not refusals, "what the Inbox holds is well-formed"
+        for released in sequencer.release(wait=True):
+            custody.released(released)
+    clock: Clock = VirtualClock(start_ns) if settings.virtual_clock else WallClock(start_ns)
+    seconds = round(time.perf_counter() - started_s, 3)
+    _log.info("set_up", groups=len(scene.groups), accounts=len(owners), seconds=seconds)
+    return Opened(folder.venue, sequencer, custody, clock, secret, settings, owners, resumed=False)
+
+
+def _resume(folder: VenueFolder, settings: Settings) -> Opened:
+    """Go on where journal and chain end; the committer catches up with the journal."""
+    started_s = time.perf_counter()
+    secret = folder.secret()
+    sequencer = Sequencer.resume(folder.venue, secret, SEGMENT_BYTES)
+    if sequencer.journal.recovery_message:
+        _log.warning("journal_recovered", message=sequencer.journal.recovery_message)
+    last_ns = sequencer.engine.time_ns
+    clock: Clock = VirtualClock(last_ns) if settings.virtual_clock else WallClock(last_ns)
+    custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, apply_at_seal=True)
+    if custody.chain.recovery_message:
+        _log.warning("chain_recovered", message=custody.chain.recovery_message)
+    catch_up(custody, sequencer.journal, sequencer.domain)
+    if not settings.virtual_clock:
+        # No blocks are made for the time that nobody was there.
+        custody.next_ns = max(custody.next_ns, clock.now_ns())
+    owners = frozenset(one.owner for one in parse_scene(folder.scene.read_bytes()).deposits)
+    if settings.demo:
+        custody.known_already(owners)
+    seconds = round(time.perf_counter() - started_s, 3)
+    _log.info("resumed", log_number=sequencer.log_number, seconds=seconds)
+    return Opened(folder.venue, sequencer, custody, clock, secret, settings, owners, resumed=True)
+
+
+def catch_up(custody: Custody, journal: _core.Journal, domain: Domain) -> None:
+    """Hand every answer of a journal to a resumed custody, by way of a second engine."""
+    engine = _core.Engine(*domain.parts)
+    head, _ = journal.head()
+    while engine.log_number < head:
+        batch = journal.read(engine.log_number + 1, READ_BYTES)
+        custody.take_micro_ops(micro_ops_of(engine.apply(batch, None)))
+    custody.catch_up_with_inbox()
