@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from merkat import _core
 from merkat.sdk.keys import Domain
+from merkat.sdk.receipts import HASHES_BYTES, SIGNATURE_BYTES, genesis_hash
 
-HASHES_BYTES: Final = 64
-SIGNATURE_BYTES: Final = 65
+__all__ = [
+    "HASHES_BYTES",
+    "SIGNATURE_BYTES",
+    "Receipt",
+    "ReceiptChecker",
+    "ReceiptError",
+    "genesis_hash",
+    "receipts_of",
+]
 
 
 class Receipt(NamedTuple):
@@ -95,8 +103,3 @@ class ReceiptChecker:
         self.log_number += count
         self.checked += count
         self.journal_hash = hashes[-32:]
-
-
-def genesis_hash(salt: bytes) -> bytes:
-    """Return the journal hash before the first record (formats.md section 9)."""
-    return _core.keccak256(b"merkat journal v1" + salt)
