@@ -24,6 +24,11 @@ from merkat.spec.vectors.oracle import oracle_cases
 from merkat.spec.vectors.placing import placing_cases
 from merkat.spec.vectors.risk_items import risk_item_cases
 from merkat.spec.vectors.seizures import seizure_cases
+from merkat.spec.vectors.session_matching import session_matching_cases
+from merkat.spec.vectors.session_orders import session_order_cases
+from merkat.spec.vectors.session_steps import session_kind_cases, session_step_cases
+from merkat.spec.vectors.session_world import make_session_worlds
+from merkat.spec.vectors.sessions import session_cases
 from merkat.spec.vectors.surfaces import surface_cases
 from merkat.spec.vectors.worlds import make_worlds
 
@@ -60,4 +65,13 @@ def build() -> Corpus:
         derivative_step_cases,
     ):
         of_desks(corpus, desks)
+    session_worlds = make_session_worlds(corpus, worlds)
+    for of_sessions in (
+        session_cases,
+        session_order_cases,
+        session_matching_cases,
+        session_step_cases,
+    ):
+        of_sessions(corpus, session_worlds)
+    session_kind_cases(corpus, desks)
     return corpus

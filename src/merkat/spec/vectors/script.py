@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from merkat.spec import messages, typed_data
+from merkat.spec import messages, session_messages, typed_data
 from merkat.spec.messages import NodeSignature, Signatures, Vector
 from merkat.spec.orders import Order
 from merkat.spec.risk.vector import SURFACE_VECTOR_VERSION, ExpiryQuote, SurfaceVector
 from merkat.spec.rules import Refused
 from merkat.spec.settle.leaves import Group
+from merkat.spec.settle.sessions import EVERY_GROUP, KINDS_MAX
 from merkat.spec.settle.state import State
 from merkat.spec.settle.surfaces import check_surface, rows_made
 from merkat.spec.typed_data import Config
-from merkat.spec.values import BUY, HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS
+from merkat.spec.values import BUY, DAY_NS, HOUR_NS, MAX_NODES, ONE, ZERO_ADDRESS
 from merkat.spec.vectors.wallets import Signer, Wallet, wallet
 from merkat.spec.venue.machine import Output, Venue
 
@@ -61,10 +62,11 @@ def node(number: int) -> Wallet:
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """An account and the wallet that owns it."""
+    """An account and the wallet that signs for it: its owner, or a session of `slot`."""
 
     account: int
     wallet: Wallet
+    slot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class Script:
         life = life_ns if life_ns is not None else (HOUR_NS if flags % 2 == 0 else 30 * 10**9)
         body = Order(
             account=by.account,
-            slot=0,
+            slot=by.slot,
             listing=listing,
             side=side,
             flags=flags,
@@ -225,7 +227,9 @@ class Script:
         """Sign and send a cancel of an order."""
         signed_by = spoilt.pop("signed_by", by.wallet)
         nonce = spoilt.pop("nonce", None) or self.nonce(by.account)
-        body = messages.Cancel(by.account, 0, order.expiry_hour, order.counter, nonce, bytes(65))
+        body = messages.Cancel(
+            by.account, order.slot, order.expiry_hour, order.counter, nonce, bytes(65)
+        )
         body = replace(body, **spoilt)
         digest = typed_data.cancel_digest(self.venue.config, body)
         return self.say(replace(body, signature=self.signer.sign(digest, signed_by)))
@@ -241,6 +245,52 @@ class Script:
         body = replace(messages.Floor(by.account, floor, nonce, bytes(65)), **spoilt)
         digest = typed_data.floor_digest(self.venue.config, body)
         return replace(body, signature=self.signer.sign(digest, signed_by))
+
+    # Sessions
+
+    def session_body(
+        self, by: Trader, slot: int, key: Wallet, /, **spoilt: Any
+    ) -> session_messages.SessionOpen:
+        """Return a signed session of everything, for a day, unless `spoilt`."""
+        signed_by = spoilt.pop("signed_by", by.wallet)
+        body = session_messages.SessionOpen(
+            account=by.account,
+            slot=slot,
+            scheme=key.scheme,
+            key=key.address,
+            groups=EVERY_GROUP,
+            kinds=KINDS_MAX,
+            notional=2**64 - 1,
+            expiry=self.time_ns + STEP_NS + DAY_NS,
+            nonce=spoilt.pop("nonce", None) or self.nonce(by.account),
+            signature=bytes(65),
+        )
+        body = replace(body, **spoilt)
+        digest = typed_data.session_open_digest(self.venue.config, body)
+        return replace(body, signature=self.signer.sign(digest, signed_by))
+
+    def session(self, by: Trader, slot: int, key: Wallet, /, **spoilt: Any) -> Trader:
+        """Sign and send a session; return who trades by it."""
+        self.say(self.session_body(by, slot, key, **spoilt))
+        return Trader(by.account, key, slot)
+
+    def revocation(
+        self, by: Trader, slot: int, floor: int | None = None, **spoilt: Any
+    ) -> session_messages.SessionRevoke:
+        """Return a signed revocation; the floor stays unless it is named."""
+        signed_by = spoilt.pop("signed_by", by.wallet)
+        account = self.state.accounts.get(by.account)
+        standing = account.order_floor if account else 0
+        nonce = spoilt.pop("nonce", None) or self.nonce(by.account)
+        named = standing if floor is None else floor
+        body = session_messages.SessionRevoke(by.account, slot, named, nonce, bytes(65))
+        body = replace(body, **spoilt)
+        digest = typed_data.session_revoke_digest(self.venue.config, body)
+        return replace(body, signature=self.signer.sign(digest, signed_by))
+
+    def revoke(self, by: Trader, slot: int, floor: int | None = None, **spoilt: Any) -> Output:
+        """Sign and send a revocation."""
+        return self.say(self.revocation(by, slot, floor, **spoilt))
 
     # Money
 

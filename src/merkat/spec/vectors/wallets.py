@@ -55,5 +55,4 @@ class CurveSigner:
 
 @cache
 def _signature(digest: bytes, secret: bytes, scheme: int) -> bytes:
-    curve = p256 if scheme == P256 else secp256k1
-    return curve.sign(digest, secret)
+    return p256.sign(digest, secret) if scheme == P256 else secp256k1.sign(digest, secret)
