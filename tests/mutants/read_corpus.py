@@ -16,8 +16,8 @@ from typing import Any
 
 DIFFERS = 1
 BROKEN = 3
-OWN_CURVE = "commands"
-"""The family that is read with the specification's own, slow, recovery of signers."""
+OWN_CURVES = ("commands", "sessions")
+"""The families that are read with the specification's own, slow, recovery of signers."""
 
 
 def main(folder: str, corpus: str) -> int:
@@ -35,7 +35,7 @@ def main(folder: str, corpus: str) -> int:
         if path.name == "states.json":
             continue
         family = json.loads(path.read_bytes())
-        own = family["family"] == OWN_CURVE
+        own = family["family"] in OWN_CURVES
         recover = signatures.recover if own else _core.recover_digest
         for case in family["cases"]:
             difference = read_case(case, head["config"], states, recover)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from merkat import _core
-from merkat.spec import rules, vectors
+from merkat.spec import rules, signatures, vectors
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.state import State
 from merkat.spec.typed_data import Config
