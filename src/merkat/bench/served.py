@@ -107,6 +107,29 @@ class Child:
         return code
 
 
+def run_to_end(arguments: list[str], log: Path, seconds: float) -> dict[str, Any]:
+    """Run a `merkat` command and return its last line, one JSON object. Raises ServedError."""
+    command = [sys.executable, "-c", "from merkat.cli import main; main()", *arguments]
+    with log.open("ab") as sink:
+        try:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ServedError(f"merkat {arguments[0]}: not done within {seconds:.0f} s") from error
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        tail = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+        raise ServedError(f"merkat {arguments[0]} ended with {done.returncode}: {tail}")
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
 class OracleFeed(threading.Thread):
     """Signs and submits a vector every second, in a thread; comes back when the venue does.
 
@@ -184,13 +207,22 @@ class OracleFeed(threading.Thread):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is set up: a deposit (USD) for each client; client n trades for account n + 1."""
+    """What is set up; client n trades for account n + 1.
+
+    Attributes:
+        deposit: of each client, USD.
+        parameters, limits: of the group and of the venue, where they are not the defaults.
+        index: 1e-6 USD.
+        gateway: further arguments of the gateway.
+    """
 
     clients: int = 1
     deposit: str = "5000000"
     seed: int = 1
     parameters: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
     index: int = DEFAULT_INDEX
+    gateway: tuple[str, ...] = ()
 
     def owner_secret(self, number: int) -> bytes:
         """Return the wallet of client `number`."""
@@ -214,7 +246,7 @@ class Plan:
             "listings": [PERPETUAL],
         }
         deposits = [{"owner": "0x" + owner.hex(), "amount": self.deposit} for owner in owners]
-        return {"start_ns": None, "limits": {}, "groups": [group], "deposits": deposits}
+        return {"start_ns": None, "limits": self.limits, "groups": [group], "deposits": deposits}
 
 
 class Served:
@@ -277,7 +309,8 @@ class Served:
         port = self.gateway.ready["url"].rpartition(":")[2] if hasattr(self, "gateway") else "0"
         places = ["--keys", str(self.folder / "keys.json"), "--data", str(self.folder / "gateway")]
         arguments = ["gateway", "--venue", self.link_url, *places, "--port", port]
-        self.gateway = Child([*arguments, "--demo", "--json"], self.folder / "gateway.log")
+        arguments += ["--demo", "--json", *self.plan.gateway]
+        self.gateway = Child(arguments, self.folder / "gateway.log")
 
     async def _open_sessions(self) -> None:
         """Sign a session for every client with its wallet, and write the gateway's keys file."""
