@@ -60,7 +60,7 @@ class OracleEvents:
             vector = self._vector() if step.command_kind == EPOCH else group.pending
             assert vector is not None, "a vector of version 2 was received before it is taken up"
             group.index, group.basis, group.premium = index, basis, vector[3]
-            self._mark_perpetuals(group)
+            self._marks(group)
         group.pending = None
         self._sample(group, time_ns)
         for listing in group.listings:
@@ -87,17 +87,22 @@ class OracleEvents:
             group.premium_sum += group.premium
             group.premium_count += 1
 
-    def _mark_perpetuals(self, group: Group) -> None:
-        """Set the marks of a group without rows; rows bring those of the others."""
+    def _marks(self, group: Group) -> None:
+        """Set the marks of a group without rows; of others the rows that follow bring them."""
+        view = self.view
         if group.has_risk_set:
             group.has_rows = True
+            group.option_band = view.option_bands[group.group]
+            for listing in group.listings:  # one that has expired has no row any more
+                view.marks.pop(listing, None)
+                view.rows.pop(listing, None)
             return
         clamp = group.parameters[PARAMETER_BASIS_CLAMP]
         for listing in group.listings:
-            instrument = self.view.instruments[listing]
+            instrument = view.instruments[listing]
             if instrument.is_perpetual:
                 quantum = instrument.quantum
-                self.view.marks[listing] = perpetual_mark(group.index, group.basis, clamp, quantum)
+                view.marks[listing] = perpetual_mark(group.index, group.basis, clamp, quantum)
 
     def row(self, at: int) -> None:
         """Take mark and Greeks of a listing."""

@@ -17,6 +17,7 @@ from merkat.market.follow import Follower
 from merkat.market.history import History, HistoryDamagedError
 from merkat.market.state_file import StateFileError, load, save
 from merkat.market.step import Records
+from merkat.market.ticker import Ticker, Tickers
 from merkat.market.types import Topic
 from merkat.market.view import View
 from merkat.products.terms import UNDERLYINGS
@@ -71,6 +72,7 @@ class Replica:
         self.history = self._open_history()
         self._load()
         self.history.head = max(self.history.cursor, self.view.log_number)
+        self.tickers = Tickers(self.view, self.engine)
         self._follower = Follower(self.view, self._records)
 
     @property
@@ -82,6 +84,10 @@ class Replica:
     def time_ns(self) -> int:
         """Return the time of the newest command that was taken."""
         return self.view.time_ns
+
+    def ticker(self, listing: int) -> Ticker:
+        """Return what a listing is worth and did. Raises KeyError for an unknown one."""
+        return self.tickers.ticker(listing)
 
     # --- taking batches ---
 

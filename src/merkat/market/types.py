@@ -123,7 +123,7 @@ class Group(Struct):
         cumulative_funding: 1e-12 USD a coin.
         funding_rates: (hour, rate 1e-9 for eight hours) of the last hours that closed.
         pending: number, index, basis, premium of a vector of version 2 that waits for its rows.
-        marks: of listings with rows, from events.
+        option_band: 1e-9, of the risk set with which the standing rows were built.
     """
 
     group: int
@@ -143,6 +143,7 @@ class Group(Struct):
     pending: tuple[int, int, int, int] | None = None
     has_risk_set: bool = False
     has_rows: bool = False
+    option_band: int = 0
     funding_rates: list[tuple[int, int]] = field(default_factory=list)
     delivered: dict[int, int] = field(default_factory=dict)
     listings: list[int] = field(default_factory=list)

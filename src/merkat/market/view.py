@@ -12,6 +12,7 @@ from merkat.market.outcomes import Outcome, Outcomes
 from merkat.market.statistics import Minutes
 from merkat.market.streams import Stream
 from merkat.market.types import (
+    NANO,
     Account,
     Group,
     Instrument,
@@ -28,6 +29,8 @@ from merkat.products.terms import UNDERLYINGS
 CLOSED_ORDERS_MAX: Final = 20_000
 LISTING_TRADES_MAX: Final = 1_000
 VENUE_TRADES_MAX: Final = 10_000
+PARAMETER_BAND: Final = 2
+OPTION_BAND_TICKS: Final = 4
 
 
 class Watched:
@@ -76,7 +79,7 @@ class View:
         self.all_trades: deque[Trade] = deque(maxlen=VENUE_TRADES_MAX)
         self.trade_seq: dict[int, int] = {}
         self.spot_listings: dict[int, int] = {}
-        self.option_bands: dict[int, int] = {}
+        self.option_bands: dict[int, int] = {}  # of the newest risk set of a group
         self.watched: dict[int, Watched] = {}
         self.outcomes = Outcomes()
 
@@ -117,6 +120,35 @@ class View:
     def index_of(self, listing: int) -> int:
         """Return the index of a listing's group, 1e-6 USD; 0 before the first vector."""
         return self.groups[self.instruments[listing].group].index
+
+    def band(self, listing: int) -> int | None:
+        """Return how far from the mark limit prices may lie, 1e-6 USD; None without a mark.
+
+        rules.md section 1; of options derivatives.md section 4.
+        """
+        mark = self.marks.get(listing)
+        if mark is None:
+            return None
+        instrument = self.instruments[listing]
+        group = self.groups[instrument.group]
+        if not instrument.is_option:
+            return group.parameters[PARAMETER_BAND] * mark // NANO
+        row = self.rows[listing]
+        ticks = OPTION_BAND_TICKS * instrument.tick(mark)
+        return max(group.option_band * mark // NANO, row.vega * 15 // 1_000, ticks)
+
+    def price_band(self, listing: int) -> tuple[int, int] | None:
+        """Return the lowest and the highest limit price on tick inside the band, 1e-6 USD.
+
+        None without a mark. A buy may lie below it and a sell above it, but not the other way.
+        """
+        mark, band = self.marks.get(listing), self.band(listing)
+        if mark is None or band is None:
+            return None
+        instrument = self.instruments[listing]
+        low, high = max(instrument.quantum, mark - band), mark + band
+        low_tick, high_tick = instrument.tick(low), instrument.tick(high)
+        return -(-low // low_tick) * low_tick, high // high_tick * high_tick
 
     def outcome(self, log_number: int) -> Outcome | None:
         """Return what one of the newest 65,536 commands gave; None where it is not known."""
