@@ -10,6 +10,7 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
+RAW_NEEDS_AUTHENTICATION: Final = 13778
 
 # Clients choose their exception by the code; the message is the same for each code.
 MESSAGES: Final[Mapping[int, str]] = {
@@ -62,6 +63,7 @@ MESSAGES: Final[Mapping[int, str]] = {
     13020: "not_found",
     13021: "forbidden",
     13503: "unavailable",
+    RAW_NEEDS_AUTHENTICATION: "raw_subscriptions_not_available_for_unauthorized",
     13888: "timed_out",
 }
 
@@ -223,6 +225,16 @@ def invalid_credentials(reason: str, hint: str, field: str | None = None) -> Api
 def forbidden(reason: str, hint: str) -> ApiError:
     """13021: who asks is known, but may not do this."""
     return ApiError(13021, reason, hint)
+
+
+def raw_needs_authentication(name: str) -> ApiError:
+    """13778: a feed of every change is for authenticated connections only."""
+    return ApiError(
+        RAW_NEEDS_AUTHENTICATION,
+        f"{name} is a raw feed and this connection is not authenticated",
+        "call public/auth first, or subscribe to the .100ms channel",
+        field="channels",
+    )
 
 
 def unavailable(reason: str, hint: str = "ask again in a moment") -> ApiError:

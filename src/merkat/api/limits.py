@@ -28,13 +28,15 @@ class Limits:
         connections_per_client: authenticated WebSocket connections.
         subscriptions: of one connection.
         requests_in_flight: of one connection; cancels have a quarter more.
+        requests_waiting: of all connections together.
         heartbeat_minimum: seconds between heartbeats.
+        heartbeat_second: how long a second of heartbeats lasts; tests shorten it.
         ping_seconds: between WebSocket pings, and within which the pong must come.
         clock_skew_ms: of signed requests, both ways.
         token_seconds: lifetime of an access token.
         refresh_seconds: lifetime of a refresh token.
-        tokens: access tokens kept; the oldest go first.
-        nonces: signatures remembered against replay.
+        tokens: access tokens kept of one client; the oldest go first.
+        nonces: signatures of one client remembered against replay.
         buckets: of clients and addresses kept.
         reads, orders, cancels, free: credits; cancels never wait for orders.
     """
@@ -49,13 +51,15 @@ class Limits:
     connections_per_client: int = 32
     subscriptions: int = 500
     requests_in_flight: int = 64
+    requests_waiting: int = 4_096
     heartbeat_minimum: int = 10
+    heartbeat_second: float = 1.0
     ping_seconds: float = 20.0
     clock_skew_ms: int = 30_000
     token_seconds: int = 86_400
     refresh_seconds: int = 604_800
-    tokens: int = 4_096
-    nonces: int = 262_144
+    tokens: int = 256
+    nonces: int = 65_536
     buckets: int = 16_384
     reads: Rate = field(default=Rate(200, 2_000))
     orders: Rate = field(default=Rate(500, 5_000))

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from merkat.api.errors import unauthorized
+from merkat.api.errors import ApiError, unauthorized
 from merkat.api.feeds import Feed
 from merkat.api.parameters import ParameterReader
 
 if TYPE_CHECKING:
     from merkat.api.connection import Connection
     from merkat.api.host import Host
+    from merkat.api.tokens import Grant
 
 
 class Cost(Enum):
@@ -69,25 +70,37 @@ class Context:
     Attributes:
         service: what `build_app` was given.
         connection: the WebSocket connection, None over HTTP.
-        client: who asks; None without (valid) authentication.
+        client: who asks; None without authentication.
+        scopes: what `client` may do: "read", "trade".
+        grant: the authentication itself.
         request_id: `id` of the request, None over HTTP GET.
         received_us: when it came, microseconds since 1970.
         address: the peer's.
         host: the server: registry, limits, hub.
+        refusal: why an authentication that this connection had does not hold any more.
     """
 
     service: Any
     connection: Connection | None = None
     client: Client | None = None
+    scopes: frozenset[str] = frozenset()
+    grant: Grant | None = None
     request_id: Any = None
     received_us: int = 0
     address: str = ""
     host: Host | None = None
+    refusal: ApiError | None = None
+
+    def take(self, grant: Grant) -> None:
+        """Let a grant say who asks."""
+        self.grant = grant
+        self.client = grant.client
+        self.scopes = grant.scopes
 
     def authenticated(self) -> Client:
         """Return who asks. Raises ApiError 13009 when nobody authenticated."""
         if self.client is None:
-            raise unauthorized(
+            raise self.refusal or unauthorized(
                 "this method needs authentication",
                 "call public/auth on this connection, or send an Authorization header: Bearer,"
                 " Basic or deri-hmac-sha256",

@@ -1,24 +1,27 @@
-"""The dialect as a Starlette application, and uvicorn around it in the running loop."""
+"""The dialect as a Starlette application."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
+from merkat.api.auth import Clients
+from merkat.api.connection import Connection
+from merkat.api.host import Forward, Host
+from merkat.api.http import HttpFace
 from merkat.api.limits import Limits
-from merkat.api.registry import Client, Registry
+from merkat.api.protocols import ABORT
+from merkat.api.registry import Registry
+from merkat.api.serving import Server, serve
+from merkat.api.session import registry as session_registry
 
-Forward: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
+HTTP_PATH: Final = "/api/v2"
+WEBSOCKET_PATH: Final = "/ws/api/v2"
 
-
-class Clients(Protocol):
-    """Who may authenticate, by client id."""
-
-    def find(self, client_id: str) -> Client | None:
-        """Return the client of an id, None where there is none."""
-        ...
+__all__ = ["Clients", "Forward", "Limits", "Server", "build_app", "serve"]
 
 
 def build_app(
@@ -30,20 +33,52 @@ def build_app(
     forward: Forward | None = None,
     testnet: bool = True,
 ) -> Starlette:
-    """Return the application; `app.state.hub` wakes feeds. `forward` gets unknown `venue/...`."""
-    raise NotImplementedError
+    """Return the application of a server.
+
+    Args:
+        registry: methods and channels; those of every server (`session`) are added.
+        service: what handlers find as `context.service`.
+        clients: who may authenticate; nobody where absent.
+        limits: bounds of everything.
+        forward: is given name and parameters of `venue/...` methods that the registry lacks.
+        testnet: member of every answer.
+
+    Returns:
+        The application; `app.state.hub` wakes feeds, `app.state.host` is what connections share.
+    """
+    whole = Registry()
+    whole.merge(session_registry)
+    whole.merge(registry)
+    host = Host(whole, service, clients, limits or Limits(), forward, testnet)
+    face = HttpFace(host)
+    app = Starlette(
+        routes=[
+            Route(HTTP_PATH, face.post, methods=["POST"]),
+            Route(HTTP_PATH + "/{method:path}", face.get, methods=["GET"]),
+            Route(HTTP_PATH + "/{method:path}", face.post, methods=["POST"]),
+            Route("/openapi.json", face.openapi, methods=["GET"]),
+            Route("/openrpc.json", face.openrpc, methods=["GET"]),
+            WebSocketRoute(WEBSOCKET_PATH, WebSocketFace(host)),
+        ],
+        exception_handlers={404: face.other_path, 405: face.other_method},
+    )
+    app.state.host = host
+    app.state.hub = host.hub
+    return app
 
 
-class Server:
-    """A listening server. `port` is the real one when 0 was asked for."""
+class WebSocketFace:
+    """The WebSocket endpoint of one host."""
 
-    port: int
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
-    async def stop(self) -> None:
-        """Close connections and listen no more."""
-        raise NotImplementedError
-
-
-async def serve(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Server:
-    """Serve an application in the running loop (best under uvloop) until `stop`."""
-    raise NotImplementedError
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Accept a connection and serve it to its end."""
+        message = await receive()
+        if message["type"] != "websocket.connect":
+            return
+        await send({"type": "websocket.accept"})
+        address = scope["client"][0] if scope.get("client") else ""
+        abort = scope.get("extensions", {}).get(ABORT)
+        await Connection(self._host, address, receive, send, abort).run()
