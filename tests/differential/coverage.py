@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from merkat.spec.orders import account_of, slot_of
 from merkat.spec.rules import Rule, all_rules
 from merkat.spec.settle.leaves import IN_LIQUIDATION
 from merkat.spec.venue.events import CANCEL_REASONS
@@ -18,6 +19,8 @@ COMMANDS = {
     6: "withdraw",
     7: "transfer",
     8: "margin_mode",
+    9: "session_open",
+    10: "session_revoke",
     16: "epoch",
     17: "heartbeat",
     18: "activate",
@@ -30,13 +33,14 @@ EVENTS = tuple(
     epoch heartbeat gap_ended funding stage liquidation slice bankrupt tear_up write_off
     deposited group_set listed instrument_set venue_set fund_deposited fees_swept inbox_refused
     hour_dropped waterfall_pending forced_withdrawn epoch_received row account_greeks delivery_fixed
-    delivered expired hedge margin_mode_set risk_set
+    delivered expired hedge margin_mode_set risk_set session_opened session_revoked
     """.split()  # noqa: SIM905 - a table by number reads better as words
 )
 STEPS = tuple(
     """
     none inbox withdraw transfer order_open fill order_close floor epoch heartbeat stage liquidate
-    bankrupt tear_up write_off drop_hour unused margin_mode deliver expire hedge
+    bankrupt tear_up write_off drop_hour unused margin_mode deliver expire hedge session_open
+    session_revoke
     """.split()  # noqa: SIM905
 )
 KEY_AT = slice(1, 13)
@@ -49,6 +53,15 @@ RULES_AT = {5: 57, 11: 49}  # margin_rules of a fill and of a liquidation
 REQUIRED = (
     *(f"event {name}" for name in EVENTS_OF_PERPETUALS),
     *(f"step {name}" for name in STEPS_OF_PERPETUALS),
+    *(f"event {name}" for name in EVENTS[41:]),
+    *(f"step {name}" for name in STEPS[21:]),
+    "accepted of a session of scheme 1",
+    "accepted of a session of scheme 2",
+    "amended of a session",
+    "renewed of a session",
+    "a slot opened anew",
+    "a maker over its session",
+    "a session's cancel of another key's order",
     *(f"command {name}" for name in COMMANDS.values() if name not in ("margin_mode", "activate")),
     *(f"cancelled {reason}" for reason in CANCEL_REASONS.values() if reason != "delivered"),
     "amend after a partial fill",
@@ -107,6 +120,8 @@ class Coverage:
         self._held: dict[int, int] = {}
         self._stages: dict[int, int] = {}
         self._amended: set[bytes] = set()
+        self._sessions: set[int] = set()
+        self._command = b""
 
     def add(self, other: Coverage) -> None:
         """Count what another run has reached too."""
@@ -117,11 +132,14 @@ class Coverage:
     def rule_met(self, rule: Rule, held: bool) -> None:
         """Count one test of a rule."""
         self.rules[rule.id, held] += 1
+        self.seen["a maker over its session"] += rule.id == "M-09" and not held
 
     def before(self, venue: Venue, command: bytes) -> None:
         """Note what a command will change."""
         kind = COMMANDS.get(command[1]) if len(command) > 1 else None
         self.seen[f"command {kind}" if kind else "malformed command"] += 1
+        self._command = command
+        self._sessions = set(venue.settlement.sessions)
         self._held = {number: group.held_count for number, group in venue.settlement.groups.items()}
         self._stages = {
             number: account.stage for number, account in venue.settlement.accounts.items()
@@ -136,7 +154,13 @@ class Coverage:
             match name:
                 case "refused":
                     self.refusals[int.from_bytes(event[1:3], "big")] += 1
+                case "accepted":
+                    self._of_session(venue, "accepted", event[KEY_AT])
+                case "session_opened":
+                    opened = int.from_bytes(event[1:5], "big") << 4 | event[5]
+                    self.seen["a slot opened anew"] += opened in self._sessions
                 case "cancelled":
+                    self._cancel(venue, event)
                     self.seen[f"cancelled {CANCEL_REASONS[event[REASON_AT]]}"] += 1
                 case "amended":
                     self._amend(venue, event[KEY_AT])
@@ -175,13 +199,34 @@ class Coverage:
             if step[0] in RULES_AT:
                 self.seen["improves"] += step[RULES_AT[step[0]]] & 3 != 0
 
+    def _of_session(self, venue: Venue, what: str, encoded: bytes) -> None:
+        key = int.from_bytes(encoded, "big")
+        slot = slot_of(key)
+        if slot:
+            session = venue.settlement.sessions[account_of(key) << 4 | slot]
+            self.seen[f"{what} of a session of scheme {session.scheme}"] += 1
+
+    def _cancel(self, venue: Venue, event: bytes) -> None:
+        """A cancel that a session signed, of an order of another slot."""
+        key = int.from_bytes(event[KEY_AT], "big")
+        if self._command[1] != 4 or CANCEL_REASONS[event[REASON_AT]] != "user":
+            return
+        sessions = venue.settlement.sessions
+        signer = self._command[-65:-45]
+        slots = [slot for slot in range(1, 16) if slot != slot_of(key)]
+        leaves = [sessions.get(account_of(key) << 4 | slot) for slot in slots]
+        other = any(leaf is not None and leaf.key == signer for leaf in leaves)
+        self.seen["a session's cancel of another key's order"] += other
+
     def _amend(self, venue: Venue, key: bytes) -> None:
+        self.seen["amended of a session"] += slot_of(int.from_bytes(key, "big")) != 0
         resting = venue.resting(int.from_bytes(key, "big"))
         if resting is not None and resting.filled > 0:
             self.seen["amend after a partial fill"] += 1
             self._amended.add(key)
 
     def _renewal(self, venue: Venue, key: bytes) -> None:
+        self.seen["renewed of a session"] += slot_of(int.from_bytes(key, "big")) != 0
         leaf = venue.settlement.orders.get(int.from_bytes(key, "big"))
         self.seen["renewal of a partly filled order"] += leaf is not None and leaf.filled > 0
 

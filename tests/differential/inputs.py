@@ -15,12 +15,14 @@ from typing import Any
 from merkat import _core
 from merkat.spec import typed_data
 from merkat.spec.messages import Floor, MarginMode, Transfer, Withdraw
+from merkat.spec.session_messages import SessionOpen, SessionRevoke
 from merkat.spec.settle.machine import apply_input
 from merkat.spec.settle.ops import MicroOp, OrderOpen, decode_op, encode_op
 from merkat.spec.settle.state import State
+from merkat.spec.signatures import P256
 from merkat.spec.vectors.draws import Draws
 from merkat.spec.vectors.script import CONFIG, START_NS, Script
-from merkat.spec.vectors.wallets import CurveSigner, Wallet, wallet
+from merkat.spec.vectors.wallets import CurveSigner, Wallet, p256_wallet, wallet
 from merkat.spec.venue.machine import Venue
 from tests.differential.moves import step
 from tests.differential.readers import DOMAIN, DifferenceError
@@ -33,6 +35,8 @@ SIGNED: dict[type, Callable[[Any], bytes]] = {
     Transfer: lambda op: typed_data.transfer_digest(CONFIG, op),
     Floor: lambda op: typed_data.floor_digest(CONFIG, op),
     MarginMode: lambda op: typed_data.margin_mode_digest(CONFIG, op),
+    SessionOpen: lambda op: typed_data.session_open_digest(CONFIG, op),
+    SessionRevoke: lambda op: typed_data.session_revoke_digest(CONFIG, op),
 }
 EXTREMES = (0, 1, 2, 255, 1_023, 1_024, 2**28, 2**32 - 1, 2**40 - 1, 2**52, 2**56, 2**63 - 1)
 
@@ -47,6 +51,11 @@ class Tally:
 def real_owner(number: int) -> Wallet:
     """Return an owner with a key."""
     return wallet(f"owner {number}")
+
+
+def real_key(number: int, scheme: int) -> Wallet:
+    """Return a session key of a scheme."""
+    return p256_wallet(f"key {number}") if scheme == P256 else wallet(f"key {number}")
 
 
 class Machines:
@@ -88,9 +97,10 @@ class Machines:
 class Mutations:
     """Makes wrong inputs out of right ones."""
 
-    def __init__(self, draws: Draws, owners: dict[int, Wallet]) -> None:
+    def __init__(self, draws: Draws, owners: dict[tuple[int, int], Wallet]) -> None:
         self.draws = draws
         self.owners = owners
+        """By account and slot: the owner's wallet in slot 0, session keys in the others."""
         self.earlier: list[bytes] = []
         self.signer = CurveSigner()
 
@@ -109,7 +119,7 @@ class Mutations:
         if kind < 77:
             return op_bytes + draws.data(draws.between(1, 9))
         if kind < 84:
-            return bytes([draws.below(22)]) + op_bytes[1:]
+            return bytes([draws.below(25)]) + op_bytes[1:]
         if kind < 90:
             return op_bytes[:1] + self._delta() + op_bytes[9:]
         return draws.choice(self.earlier) if self.earlier else b""
@@ -153,10 +163,13 @@ class Mutations:
     def _signed(self, op: Any) -> MicroOp:
         """Sign a changed body again, mostly."""
         digest_of = SIGNED.get(type(op))
-        account = op.order.account if isinstance(op, OrderOpen) else getattr(op, "account", 0)
+        if isinstance(op, OrderOpen):
+            key = (op.order.account, op.order.slot)
+        else:
+            key = (getattr(op, "account", 0), 0)
         signed: MicroOp = op
-        if digest_of is not None and account in self.owners and self.draws.chance(85):
-            signature = self.signer.sign(digest_of(op), self.owners[account])
+        if digest_of is not None and key in self.owners and self.draws.chance(85):
+            signature = self.signer.sign(digest_of(op), self.owners[key])
             signed = replace(op, signature=signature)
         return signed
 
@@ -165,21 +178,22 @@ def run_inputs(
     seed: int,
     commands: int,
     tally: Tally | None = None,
-    make_walk: Callable[[Script, int, Callable[[int], Wallet]], Walk] = Walk,
+    make_walk: type[Walk] = Walk,
 ) -> int:
     """Play a market's inputs and mutations of them; return how many inputs both machines took.
 
     Raises DifferenceError with the input when the machines differ.
     """
     script = Script(Venue(CONFIG, _core.recover_digest), CurveSigner(), 0, START_NS)
-    walk = make_walk(script, seed, real_owner)
+    walk = make_walk(script, seed, real_owner, real_key)
     walk.open()
     machines = Machines(Venue(CONFIG).settlement.encode(), tally or Tally())
     mutations = Mutations(Draws(seed + 1), {})
     played = 0
     while len(script.sent) < commands:
         step(walk)
-        mutations.owners = {trader.account: trader.wallet for trader in walk.traders}
+        mutations.owners = {(each.account, 0): each.wallet for each in walk.traders}
+        mutations.owners |= {key: trader.wallet for key, trader in walk.keys.items()}
         for sent in script.sent[played:]:
             for op_bytes in sent.output.micro_ops:
                 _play(machines, mutations, op_bytes)

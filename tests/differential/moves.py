@@ -23,6 +23,15 @@ from merkat.spec.values import BUY, DAY_NS, HOUR_NS, ONE, SELL, WEEK_NS
 from merkat.spec.vectors.draws import Draws
 from merkat.spec.vectors.script import FEE_CAP, USD, Trader
 from merkat.spec.venue.money import free_cash
+from tests.differential.session_moves import (
+    canceller,
+    fitted,
+    open_session,
+    revoke_session,
+    session_of,
+    signer_of,
+    signing,
+)
 from tests.differential.walk import ACCOUNTS_MAX, MAKERS, SECOND, Walk
 
 GTC, IOC, POST_ONLY, MARKET = 0, 1, 2, 5
@@ -113,14 +122,14 @@ def _new_order(walk: Walk, by: Trader) -> Order:
 
 def place(walk: Walk) -> None:
     """An owner places an order, as large as its leverage allows or a little larger."""
-    by = walk.standing_trader()
-    walk.script.send_place(_new_order(walk, by), by.wallet)
+    by = signing(walk, walk.standing_trader())
+    walk.script.send_place(fitted(walk, _new_order(walk, by)), by.wallet)
 
 
 def quote(walk: Walk) -> None:
     """A maker with money places an order near the mark."""
     draws = walk.draws
-    by = walk.traders[draws.below(MAKERS)]
+    by = signing(walk, walk.traders[draws.below(MAKERS)])
     listing, side = draws.choice(walk.listings), draws.below(2)
     instrument, mark = walk.script.state.instruments[listing], walk.mark(listing)
     away = mark * draws.between(1, 40) // 10_000
@@ -130,19 +139,20 @@ def quote(walk: Walk) -> None:
     unit = max(price, walk.unit_price(listing))
     size = draws.between(500, 40_000) * USD * 10**instrument.size_decimals // unit
     size = max(1, size // instrument.lot) * instrument.lot
-    walk.script.place(by, side, price, size, listing=listing, life_ns=_life(draws, GTC))
+    order = walk.script.order(by, side, price, size, listing=listing, life_ns=_life(draws, GTC))
+    walk.script.send_place(fitted(walk, order), by.wallet)
 
 
 def spoilt_order(walk: Walk) -> None:
     """An order of which one field is anything."""
     draws = walk.draws
-    by = walk.standing_trader()
+    by = signing(walk, walk.standing_trader())
     order = _new_order(walk, by)
     name = draws.choice(tuple(Order.__dataclass_fields__))
     value = (
         draws.choice(EXTREMES) if draws.chance(70) else getattr(order, name) + draws.between(-2, 2)
     )
-    widths = {"side": 8, "flags": 8, "counter": 40, "renews_counter": 40}
+    widths = {"slot": 8, "side": 8, "flags": 8, "counter": 40, "renews_counter": 40}
     signed = name in ("limit_price", "size", "fee_cap")
     unsigned = value % 2 ** widths.get(name, 64 if name in ("expiry", "nonce") else 32)
     spoilt = replace(order, **{name: min(value, 2**63 - 1) if signed else unsigned})
@@ -194,8 +204,8 @@ def amend(walk: Walk) -> None:
         changes["expiry"] = old.expiry + draws.between(-2, 2) * draws.choice((SECOND, HOUR_NS // 2))
     if draws.chance(4):
         changes["version"] = old.version
-    trader = walk.trader_of(old.account)
-    walk.script.send_amend(walk.script.amended(old, **changes), trader.wallet)
+    amended = walk.script.amended(old, **changes)
+    walk.script.send_amend(amended, signer_of(walk, old).wallet)
     return None
 
 
@@ -207,9 +217,11 @@ def renew(walk: Walk) -> None:
     draws = walk.draws
     lot = walk.script.state.instruments[resting.order.listing].lot
     left = resting.remaining + (lot if draws.chance(5) else 0)
-    trader = walk.trader_of(resting.order.account)
     renewal = walk.script.renewal(resting.order, left, life_ns=_life(draws, GTC))
-    walk.script.send_renew(renewal, trader.wallet)
+    session = session_of(walk, renewal)
+    if session is not None and draws.chance(90):
+        renewal = replace(renewal, expiry=min(renewal.expiry, session.expiry))
+    walk.script.send_renew(renewal, signer_of(walk, resting.order).wallet)
     return None
 
 
@@ -218,11 +230,11 @@ def cancel(walk: Walk) -> None:
     resting = walk.resting()
     if resting is None:
         return place(walk)
-    trader = walk.trader_of(resting.order.account)
     order = resting.order
     if walk.draws.chance(8):
-        order = replace(order, counter=order.counter + 1)
-    walk.script.cancel(trader, order)
+        name = walk.draws.choice(("counter", "slot"))
+        order = replace(order, **{name: getattr(order, name) + 1})
+    walk.script.cancel(canceller(walk, resting.order), order)
     return None
 
 
@@ -361,7 +373,7 @@ def stolen(walk: Walk) -> None:
     """An order that somebody else signs, or nobody."""
     draws = walk.draws
     by = walk.trader()
-    thief = walk.owner(draws.below(20))
+    thief = walk.owner(draws.below(20)) if draws.chance(60) else signing(walk, by).wallet
     order = _new_order(walk, by)
     if draws.chance(30):
         walk.script.send(encode_command(messages.Place(order, bytes(65))))
@@ -440,4 +452,6 @@ MOVES: list[tuple[int, Move]] = [
     (10, stolen),
     (5, contagion),
     (8, dearer),
+    (50, open_session),
+    (9, revoke_session),
 ]

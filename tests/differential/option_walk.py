@@ -32,7 +32,8 @@ from merkat.spec.vectors.script import STEP_NS, USD, Script, Trader
 from merkat.spec.vectors.wallets import Wallet
 from merkat.spec.venue.money import free_cash
 from tests.differential import moves
-from tests.differential.walk import MAKERS, SECOND, Group, Walk, fake_owner
+from tests.differential.session_moves import open_session, revoke_session, signing
+from tests.differential.walk import MAKERS, SECOND, Group, Walk, fake_key, fake_owner
 
 OPTION_GROUP = 0
 DATED_MAX = 8
@@ -44,9 +45,13 @@ class OptionWalk(Walk):
     """One seeded market of options, futures, coins and perpetuals."""
 
     def __init__(
-        self, script: Script, seed: int, owner: Callable[[int], Wallet] = fake_owner
+        self,
+        script: Script,
+        seed: int,
+        owner: Callable[[int], Wallet] = fake_owner,
+        key: Callable[[int, int], Wallet] = fake_key,
     ) -> None:
-        super().__init__(script, seed, owner)
+        super().__init__(script, seed, owner, key)
         self.moves = MOVES
         self.slow = False
         self.period_ns = 60 * SECOND
@@ -398,7 +403,7 @@ def options_near(walk: Walk) -> None:
 def hit(walk: Walk) -> None:
     """An owner takes a part of the best order of a book."""
     draws, script = walk.draws, walk.script
-    by, side = walk.standing_trader(), draws.below(2)
+    by, side = signing(walk, walk.standing_trader()), draws.below(2)
     books = [each for each in walk.listings if script.venue.books[each].best(side) is not None]
     if not books:
         return moves.quote(walk)
@@ -460,4 +465,6 @@ MOVES: list[tuple[int, moves.Move]] = [
     (40, squeeze),
     (170, hit),
     (8, take_up),
+    (40, open_session),
+    (9, revoke_session),
 ]

@@ -37,7 +37,7 @@ def test_the_readers_agree_on_markets_of_dated_contracts() -> None:
 
 @pytest.mark.parametrize(
     ("make_walk", "refused_letters"),
-    [(Walk, {1, 2, 3, 4, 5, 6, 7}), (OptionWalk, {1, 2, 3, 4, 5, 6})],
+    [(Walk, {1, 2, 3, 4, 5, 6, 7, 14}), (OptionWalk, {1, 2, 3, 4, 5, 6, 14})],
     ids=["perpetuals", "options"],
 )
 def test_the_settlement_machines_agree_on_mutated_inputs(

@@ -30,6 +30,11 @@ def fake_owner(number: int) -> Wallet:
     return Wallet(f"owner {number}", bytes(32), (0xA0000 + number).to_bytes(20, "big"))
 
 
+def fake_key(number: int, scheme: int) -> Wallet:
+    """Return a session key whose address is its number."""
+    return Wallet(f"key {number}", bytes(32), (0xB0000 + number).to_bytes(20, "big"), scheme)
+
+
 @dataclass
 class Group:
     """What the walk remembers of a group."""
@@ -51,16 +56,23 @@ class Walk:
     moves: Sequence[tuple[int, Callable[[Walk], None]]] = ()
 
     def __init__(
-        self, script: Script, seed: int, owner: Callable[[int], Wallet] = fake_owner
+        self,
+        script: Script,
+        seed: int,
+        owner: Callable[[int], Wallet] = fake_owner,
+        key: Callable[[int, int], Wallet] = fake_key,
     ) -> None:
         self.script = script
         self.owner = owner
+        self.key = key
         self.draws = Draws(seed)
         self.slow = self.draws.chance(35)
         self.period_ns = 300 * SECOND if self.slow else 2 * SECOND
         self.groups: list[Group] = []
         self.listings: list[int] = []
         self.traders: list[Trader] = []
+        self.keys: dict[tuple[int, int], Trader] = {}
+        """By account and slot: who signs by the newest key that the slot has had."""
 
     # Setup
 
