@@ -16,7 +16,6 @@ HISTORY_MAX: Final = 1_000
 TIMES_IN_FORCE: Final = {
     "gtc": "good_til_cancelled",
     "ioc": "immediate_or_cancel",
-    "fok": "fill_or_kill",
 }
 
 command = App(name="order", help="Place, change, cancel and look at orders.")
@@ -36,16 +35,16 @@ class Terms:
     post_only
         Refuse it where it would trade at once.
     reduce_only
-        It may only make a position smaller.
+        It may only make a position smaller (market or ioc).
     time_in_force
-        gtc rests, ioc takes what is there, fok takes all or nothing.
+        gtc rests, ioc takes what is there.
     """
 
     price: str | None = None
     label: str = ""
     post_only: Annotated[bool, Parameter(negative="")] = False
     reduce_only: Annotated[bool, Parameter(negative="")] = False
-    time_in_force: Literal["gtc", "ioc", "fok"] = "gtc"
+    time_in_force: Literal["gtc", "ioc"] = "gtc"
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of private/buy and sell that are set."""
