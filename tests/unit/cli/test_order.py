@@ -115,7 +115,7 @@ def test_one_way_to_cancel_must_be_named(
         ({"all_orders": True}, 3),
         ({"instrument": NAME}, 1),
     ):
-        assert order.cancel(json=True, **options) == 0  # type: ignore[arg-type]
+        assert order.cancel(json=True, **options) == 0
         assert json.loads(capsys.readouterr().out) == {"cancelled": count}
     assert [method for method, _ in gateway.calls] == [
         "private/cancel",
