@@ -85,12 +85,12 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One line of the option chain: marks of call and put, and the vol (1.00) of the strike."""
+    """One line of the option chain: marks of call and put, and the call's delta."""
 
     strike: Decimal
     call: Decimal | None
     put: Decimal | None
-    vol: float | None = None
+    delta: Decimal | None = None
 
 
 @dataclass(slots=True)

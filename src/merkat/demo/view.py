@@ -263,13 +263,13 @@ def _chain(chain: Sequence[Strike], name: str) -> Panel:
     table = Table.grid(padding=(0, 1), expand=True)
     for justify in ("right", "right", "right", "right"):
         table.add_column(justify=justify, no_wrap=True)
-    table.add_row(*(Text(word, style=FAINT) for word in ("call", "strike", "put", "vol")))
+    table.add_row(*(Text(word, style=FAINT) for word in ("call", "strike", "put", "delta")))
     for line in chain[: MARKET_ROWS - 3]:
         table.add_row(
             _price(line.call),
             Text(f"{line.strike:,.0f}", style="bold"),
             _price(line.put),
-            "" if line.vol is None else f"{line.vol:.0%}",
+            "" if line.delta is None else f"{line.delta:.2f}",
         )
     return _panel(table, f"options {name}")
 

@@ -59,7 +59,7 @@ def write(
     domain, addresses = custody.domain, custody.contracts.addresses
     batches = len(custody.batches)
     with open_reading(venue, domain) as reading:
-        journal = _journal(reading)
+        journal = journal_records(reading)
         liquidations = _liquidations(domain, reading, liquidated)
     chain = EmbeddedChain.reopen(custody.directory)
     try:
@@ -87,12 +87,12 @@ def write(
             proofs=[_proof(custody, account, batches) for account in sorted(state.accounts)],
             sidecars=[sidecar_of(blob) for blob in blobs],
             liquidations=liquidations,
-            snapshot=_snapshot(state, batches),
+            snapshot=snapshot_bytes(state, batches),
         ),
     )
 
 
-def _journal(reading: Reading) -> list[JournalRecord]:
+def journal_records(reading: Reading) -> list[JournalRecord]:
     """Return every record with the journal's hash at it."""
     records: list[JournalRecord] = []
     before = genesis_hash(reading.domain.salt)
@@ -132,7 +132,7 @@ def _liquidations(
     return explained
 
 
-def _snapshot(state: State, batch: int) -> bytes | None:
+def snapshot_bytes(state: State, batch: int) -> bytes | None:
     """Return the snapshot batch of a state, None where it is larger than a batch may be."""
     try:
         return snapshot_of(state, batch).encode()
