@@ -14,6 +14,8 @@ WORDS: Final = 9
 PARTS: Final = 6
 HASH_BYTES: Final = 32
 PROOF_BYTES: Final = WORD_BYTES * (WORDS + ACCOUNTS_DEPTH + PARTS)
+_CASH_WORD: Final = 3
+_CASH_BYTES: Final = 16
 _CLAIMABLE_WORD: Final = 4
 _OWNER_AT: Final = 8
 
@@ -50,6 +52,11 @@ class AccountProof:
     def owner(self) -> bytes:
         """Return the 20-byte address that owns the account; zeros where it is absent."""
         return self.words[0][_OWNER_AT : _OWNER_AT + 20]
+
+    @property
+    def cash(self) -> int:
+        """Return the account's cash, 1e-6 USD: a signed number of 16 bytes at the word's end."""
+        return int.from_bytes(self.words[_CASH_WORD][-_CASH_BYTES:], "big", signed=True)
 
     def claimable(self, token: int) -> int:
         """Return what the account may have claimed of a token in total."""

@@ -20,6 +20,7 @@ import structlog
 from merkat.sequencer.pipeline import Released
 from merkat.settlement.chain import ChainError
 from merkat.settlement.custody import SECOND_NS, Custody
+from merkat.venue.signers import Signers
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class _Job:
 
 
 class ChainWorker:
-    """Owns a custody. `items` gets the commands of Inbox items on a wall clock.
+    """Owns a custody, and who may sign. `items` gets Inbox items' commands on a wall clock.
 
     `failed` is called once with the error that ended the thread.
     """
@@ -50,12 +51,14 @@ class ChainWorker:
     def __init__(
         self,
         custody: Custody,
+        signers: Signers,
         virtual: bool,
         now_ns: Callable[[], int],
         items: Callable[[list[bytes]], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._custody = custody
+        self._signers = signers
         self._virtual = virtual
         self._now_ns = now_ns
         self._items = items
@@ -72,7 +75,7 @@ class ChainWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Do what waits, then end and close the chain."""
+        """Do what waits, seal and post the open batch, then end and close the chain."""
         if self._thread.ident is not None:
             self._queue.put(None)
             self._thread.join()
@@ -132,11 +135,16 @@ class ChainWorker:
         custody = self._custody
         custody.clock.now_s = max(custody.clock.now_s, self._now_ns() // SECOND_NS)
         if task is None:
+            custody.seal()
             return False
         if isinstance(task, Released):
             custody.released(task)
+            self._signers.take(task.batch, task.outputs)
         elif isinstance(task, _Job):
             _run_job(custody, task)
+            if not self._virtual:
+                # The job may have made blocks: items may be deep enough by them.
+                self._items(custody.watcher.poll())
         if not self._virtual and self._now_ns() >= custody.next_ns:
             self._items(_advance(custody, self._now_ns())[0])
         return True

@@ -18,6 +18,7 @@ from merkat.settlement.custody import Custody
 from merkat.venue.clock import Clock, VirtualClock, WallClock
 from merkat.venue.folder import READY, FolderError, Settings, VenueFolder
 from merkat.venue.scene import VenueScene, parse_scene, read_scene
+from merkat.venue.signers import Signers
 
 # A new segment is written over its whole length: a small one lets a venue start quickly.
 SEGMENT_BYTES: Final = 16 << 20
@@ -33,6 +34,7 @@ class Opened:
     directory: Path  # of the journal
     sequencer: Sequencer
     custody: Custody
+    signers: Signers
     clock: Clock
     secret: bytes
     settings: Settings
@@ -102,7 +104,7 @@ def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings) -> Opene
         for owner in sorted(owners):
             custody.make_known(owner)
     taken = custody.set_up(scene.items())
-    secret = folder.secret()
+    secret, signers = folder.secret(), Signers()
     sequencer = Sequencer.create(folder.venue, custody.domain, secret, SEGMENT_BYTES)
     for at in range(0, len(taken), SET_UP_COMMANDS):
         part = [Command(start_ns, item) for item in taken[at : at + SET_UP_COMMANDS]]
@@ -110,10 +112,13 @@ def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings) -> Opene
         assert not refusals, "what the Inbox holds is well-formed"
         for released in sequencer.release(wait=True):
             custody.released(released)
+            signers.take(released.batch, released.outputs)
     clock: Clock = VirtualClock(start_ns) if settings.virtual_clock else WallClock(start_ns)
     seconds = round(time.perf_counter() - started_s, 3)
     _log.info("set_up", groups=len(scene.groups), accounts=len(owners), seconds=seconds)
-    return Opened(folder.venue, sequencer, custody, clock, secret, settings, owners, resumed=False)
+    return Opened(
+        folder.venue, sequencer, custody, signers, clock, secret, settings, owners, resumed=False
+    )
 
 
 def _resume(folder: VenueFolder, settings: Settings) -> Opened:
@@ -128,7 +133,7 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
     custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, apply_at_seal=True)
     if custody.chain.recovery_message:
         _log.warning("chain_recovered", message=custody.chain.recovery_message)
-    catch_up(custody, sequencer.journal, sequencer.domain)
+    signers = catch_up(custody, sequencer.journal, sequencer.domain)
     if not settings.virtual_clock:
         # No blocks are made for the time that nobody was there.
         custody.next_ns = max(custody.next_ns, clock.now_ns())
@@ -137,14 +142,23 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
         custody.known_already(owners)
     seconds = round(time.perf_counter() - started_s, 3)
     _log.info("resumed", log_number=sequencer.log_number, seconds=seconds)
-    return Opened(folder.venue, sequencer, custody, clock, secret, settings, owners, resumed=True)
+    return Opened(
+        folder.venue, sequencer, custody, signers, clock, secret, settings, owners, resumed=True
+    )
 
 
-def catch_up(custody: Custody, journal: _core.Journal, domain: Domain) -> None:
-    """Hand every answer of a journal to a resumed custody, by way of a second engine."""
+def catch_up(custody: Custody, journal: _core.Journal, domain: Domain) -> Signers:
+    """Hand every answer of a journal to a resumed custody, by way of a second engine.
+
+    Returns who may sign then.
+    """
+    signers = Signers()
     engine = _core.Engine(*domain.parts)
     head, _ = journal.head()
     while engine.log_number < head:
         batch = journal.read(engine.log_number + 1, READ_BYTES)
-        custody.take_micro_ops(micro_ops_of(engine.apply(batch, None)))
+        outputs = engine.apply(batch, None)
+        custody.take_micro_ops(micro_ops_of(outputs))
+        signers.take(batch, outputs)
     custody.catch_up_with_inbox()
+    return signers

@@ -16,21 +16,29 @@ from typing import Any, Final
 import structlog
 import uvloop
 
+from merkat.api.limits import Limits, Rate
+from merkat.api.server import build_app
 from merkat.link import frames
 from merkat.link.frames import Hello
 from merkat.sequencer.pipeline import Released
+from merkat.venue.chain_rpc import ChainRpc, serve_chain
 from merkat.venue.chain_worker import ChainWorker
 from merkat.venue.feed import Feed, frames_of
 from merkat.venue.folder import Settings, VenueFolder
 from merkat.venue.history import History
 from merkat.venue.link_server import LinkServer
+from merkat.venue.methods import registry
 from merkat.venue.opening import Opened, open_venue
 from merkat.venue.sequencing import Sequencing
-from merkat.venue.serving import Serving
+from merkat.venue.service import VenueService
+from merkat.venue.serving import Application, Serving
 
 # A thread that computes gives way to the one that answers after so many seconds.
 SWITCH_INTERVAL_S: Final = 0.0005
 LINK_PATH: Final = "/ws/link"
+CHAIN_PATH: Final = "/chain"
+# Credits of venue/submit_signed_command, per address.
+SUBMISSIONS: Final = Rate(2_000, 10_000)
 
 _log = structlog.get_logger("merkat.venue")
 
@@ -62,6 +70,7 @@ class Venue:
         self.feed = Feed(opened.sequencer.log_number + 1)
         self.chain = ChainWorker(
             opened.custody,
+            opened.signers,
             opened.clock.virtual,
             opened.clock.now_ns,
             lambda items: self.sequencing.take_items(items),
@@ -78,6 +87,18 @@ class Venue:
         journal = opened.sequencer.journal
         self.history = History(opened.directory, self.domain, journal, opened.secret)
         self.links = LinkServer(self.sequencing, self.feed, self.history, self.hello)
+        self.chain_rpc = ChainRpc(self.chain, opened.settings.demo, opened.owners)
+        self.service = VenueService(
+            self.domain,
+            opened.sequencer.address,
+            opened.secret,
+            opened.clock,
+            self.sequencing,
+            self.chain,
+            self.feed,
+            self.history,
+            opened.signers,
+        )
         self._failed = failed
 
     def start(self) -> None:
@@ -90,6 +111,7 @@ class Venue:
         await self.links.close()
         await asyncio.to_thread(self.sequencing.stop)
         await asyncio.to_thread(self.chain.stop)
+        self.service.close()
         self.opened.sequencer.close()
 
     def hello(self) -> Hello:
@@ -165,7 +187,7 @@ async def _main(options: Options, opened: Opened) -> None:
     ready = {
         "url": f"http://{host}:{serving.port}",
         "link_url": f"ws://{host}:{serving.port}{LINK_PATH}",
-        "chain_url": f"http://{host}:{serving.port}/chain",
+        "chain_url": f"http://{host}:{serving.port}{CHAIN_PATH}",
         "log_number": digests.log_number,
         "state_root": "0x" + digests.state_root.hex(),
         "venue_digest": "0x" + digests.venue_digest.hex(),
@@ -181,18 +203,17 @@ async def _main(options: Options, opened: Opened) -> None:
         _log.info("stopped", log_number=opened.sequencer.log_number)
 
 
-def _application(venue: Venue) -> Callable[..., Any]:
-    """Return the application of the venue's port."""
+def _application(venue: Venue) -> Application:
+    """Return the application of the venue's port: link, chain, and the dialect for the rest."""
+    dialect = build_app(registry, venue.service, limits=Limits(orders=SUBMISSIONS))
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket" and scope["path"] == LINK_PATH:
             await venue.links(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] == "http" and scope["path"] == CHAIN_PATH:
+            await serve_chain(venue.chain_rpc, scope, receive, send)
         else:
-            await send({"type": "http.response.start", "status": 404, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+            await dialect(scope, receive, send)
 
     return application
 

@@ -1,0 +1,493 @@
+"""The venue's own JSON-RPC methods: what it promises, and how anyone checks it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from merkat.api.errors import ApiError, invalid_params, not_found
+from merkat.api.numbers import usd
+from merkat.api.registry import FREE, ORDER, READ, Context, NoParams, Registry
+from merkat.market.rules import RULE_NAMES, field_name, rule_id
+from merkat.sdk import commands
+from merkat.sdk.layouts import show_command, show_event
+from merkat.sequencer.receipts import Receipt
+from merkat.settlement.data import MODES
+from merkat.settlement.evidence.records import ROOTS
+from merkat.venue import signatures
+from merkat.venue.anchored import AnchoredBatch
+from merkat.venue.sequencing import SEQUENCERS_OWN
+from merkat.venue.service import Found, VenueService
+
+COMMAND_BYTES_MAX: Final = 16_384
+MILLISECOND_NS: Final = 1_000_000
+SECOND_MS: Final = 1_000
+REFUSED: Final = 1  # kind of the event
+SCHEMES: Final = {"secp256k1": commands.SECP256K1, "p256": commands.P256}
+KINDS: Final = {
+    "perpetual": commands.SCOPE_PERPETUALS,
+    "future": commands.SCOPE_FUTURES,
+    "call": commands.SCOPE_CALLS,
+    "put": commands.SCOPE_PUTS,
+    "spot": commands.SCOPE_SPOT,
+}
+U64_END: Final = 1 << 64
+
+registry = Registry()
+
+Account = Annotated[int, msgspec.Meta(ge=1, lt=1 << 28)]
+Hex = Annotated[str, msgspec.Meta(max_length=2 + 2 * COMMAND_BYTES_MAX)]
+Whole = Annotated[int, msgspec.Meta(ge=1, le=(1 << 62))]
+
+
+class AccountParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of one account."""
+
+    account: Account
+
+
+class BatchParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of one batch."""
+
+    index: Whole
+
+
+class ReceiptParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Of one command of the log."""
+
+    log_number: Whole
+
+
+class CommandParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A signed command (formats.md section 4), 0x hex."""
+
+    command: Hex
+
+
+class SessionParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a wallet has signed as SessionOpen (sessions.md section 1), and its signature.
+
+    Left out, `groups` and `kinds` are all. `notional` is USD an order. `expiry_ns` and `nonce` may
+    be decimal strings: a JSON number of JavaScript does not hold them.
+    """
+
+    account: Account
+    slot: Annotated[int, msgspec.Meta(ge=1, le=15)]
+    scheme: Literal["secp256k1", "p256"]
+    key: Hex
+    notional: Decimal
+    expiry_ns: Decimal
+    nonce: Decimal
+    signature: Hex
+    groups: list[Annotated[int, msgspec.Meta(ge=0, le=63)]] | None = None
+    kinds: list[Literal["perpetual", "future", "call", "put", "spot"]] | None = None
+
+
+class DebugParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A command, and what a wallet was given to sign for it (eth_signTypedData_v4)."""
+
+    command: Hex
+    typed_data: dict[str, Any] | None = None
+
+
+class BatchResult(msgspec.Struct, kw_only=True):
+    """A batch as the Anchor has it."""
+
+    index: int
+    state_root: str
+    previous_root: str
+    inbox_cursor: int
+    input_count: int
+    first_timestamp: int
+    last_timestamp: int
+    data_mode: str
+    data_hashes: list[str]
+    block_number: int
+    block_hash: str
+    transaction_hash: str
+    posted_timestamp: int
+    final: bool
+
+
+class StateRootResult(msgspec.Struct, kw_only=True):
+    """Where the venue stands, and the newest batch on the chain."""
+
+    log_number: int
+    state_root: str
+    venue_digest: str
+    batch: BatchResult | None
+
+
+class ProofResult(msgspec.Struct, kw_only=True):
+    """An account's leaf, its path, and the state root that both lead to (formats.md section 7)."""
+
+    account: int
+    owner: str
+    cash: Decimal
+    claimable: Decimal
+    words: list[str]
+    siblings: list[str]
+    roots: dict[str, str]
+    state_root: str
+    batch: BatchResult
+
+
+class ReceiptResult(msgspec.Struct, kw_only=True):
+    """A receipt (formats.md section 9) and the command that it is of."""
+
+    log_number: int
+    timestamp: int
+    command: str
+    command_hash: str
+    journal_hash: str
+    signature: str
+    sequencer: str
+    kind: str
+    fields: dict[str, int | str]
+
+
+class RefusalResult(msgspec.Struct, kw_only=True):
+    """Why a command did nothing."""
+
+    code: int
+    rule: str
+    name: str
+    field: str
+
+
+class EventResult(msgspec.Struct, kw_only=True):
+    """An event of a command (formats.md section 5)."""
+
+    kind: str
+    fields: dict[str, int | str]
+
+
+class SubmittedResult(msgspec.Struct, kw_only=True):
+    """A durable command: its receipt, what it did, or why it did nothing."""
+
+    log_number: int
+    receipt: ReceiptResult
+    refused: RefusalResult | None
+    events: list[EventResult]
+
+
+class DifferenceResult(msgspec.Struct, kw_only=True):
+    """The first member in which two typed data differ."""
+
+    field: str
+    was: str
+    expected: str
+
+
+class DebugResult(msgspec.Struct, kw_only=True):
+    """What a signature is of, whose it is and whose it must be."""
+
+    kind: str
+    digest: str
+    typed_data: dict[str, Any]
+    recovered: str | None
+    expected: str | None
+    good: bool
+    difference: DifferenceResult | None
+    hint: str
+
+
+class StatusResult(msgspec.Struct, kw_only=True):
+    """Whether the venue takes commands."""
+
+    locked: str
+    locked_indices: list[str]
+
+
+@registry.method("public/get_time", summary="The venue's time, ms since 1970.", cost=FREE)
+def get_time(context: Context, params: NoParams) -> int:
+    """Return the time that commands get now."""
+    service: VenueService = context.service
+    return service.clock.now_ns() // MILLISECOND_NS
+
+
+@registry.method("public/status", summary="Whether the venue takes commands.", cost=FREE)
+def get_status(context: Context, params: NoParams) -> StatusResult:
+    """Answer: a venue that answers takes commands."""
+    return StatusResult(locked="false", locked_indices=[])
+
+
+@registry.method(
+    "venue/get_state_root",
+    summary="State root and venue digest after the last command, and the newest anchored batch.",
+)
+async def get_state_root(context: Context, params: NoParams) -> StateRootResult:
+    """Return where the venue stands."""
+    service: VenueService = context.service
+    digests = await service.digests()
+    newest, last_final = await service.on_chain(
+        lambda _, batches: (batches.newest(), batches.last_final())
+    )
+    return StateRootResult(
+        log_number=digests.log_number,
+        state_root=_hex(digests.state_root),
+        venue_digest=_hex(digests.venue_digest),
+        batch=None if newest is None else _batch(newest, last_final),
+    )
+
+
+@registry.method(
+    "venue/get_account_proof",
+    summary="An account's leaf with its path to the state root of the newest anchored batch.",
+)
+async def get_account_proof(context: Context, params: AccountParams) -> ProofResult:
+    """Prove an account's balance against what the chain has."""
+    service: VenueService = context.service
+    found = await service.account_proof(params.account)
+    if found is None:
+        raise not_found("batch", None, "no batch is anchored yet: ask again in some seconds")
+    proof, batch, last_final = found
+    if not any(proof.owner):
+        hint = f"accounts that exist after batch {batch.header.index} have a proof; wait for it"
+        raise not_found("account", params.account, hint)
+    return ProofResult(
+        account=proof.account,
+        owner=_hex(proof.owner),
+        cash=usd(proof.cash),
+        claimable=usd(proof.claimable(0)),
+        words=[_hex(word) for word in proof.words],
+        siblings=[_hex(sibling) for sibling in proof.siblings],
+        roots={name: _hex(root) for name, root in zip(ROOTS, proof.parts, strict=True)},
+        state_root=_hex(proof.root()),
+        batch=_batch(batch, last_final),
+    )
+
+
+@registry.method("venue/get_batch", summary="A batch as it is anchored.")
+async def get_batch(context: Context, params: BatchParams) -> BatchResult:
+    """Return a batch by its index."""
+    service: VenueService = context.service
+    found, last_final = await service.on_chain(
+        lambda _, batches: (batches.at(params.index), batches.last_final())
+    )
+    if found is None:
+        raise not_found(
+            "index", params.index, "batches count from 1; get_state_root has the newest"
+        )
+    return _batch(found, last_final)
+
+
+@registry.method("venue/get_receipt", summary="The signed receipt of a command of the log.")
+async def get_receipt(context: Context, params: ReceiptParams) -> ReceiptResult:
+    """Return a receipt by its log number."""
+    service: VenueService = context.service
+    found = await service.found(params.log_number)
+    if found is None:
+        hint = f"the log ends at {service.feed.next_number - 1}"
+        raise not_found("log_number", params.log_number, hint)
+    return _receipt(service, found)
+
+
+@registry.method(
+    "venue/submit_signed_command",
+    summary="Hands in a command that its signer has signed; answers once it is durable.",
+    cost=ORDER,
+)
+async def submit_signed_command(context: Context, params: CommandParams) -> SubmittedResult:
+    """Sequence one command."""
+    return await _submit(context.service, _bytes("command", params.command), "command")
+
+
+@registry.method(
+    "venue/register_session_key",
+    summary="Lets a key trade for an account: a SessionOpen that the wallet has signed.",
+    cost=ORDER,
+)
+async def register_session_key(context: Context, params: SessionParams) -> SubmittedResult:
+    """Open a session from its typed fields and the wallet's signature."""
+    unsigned = commands.session_open(
+        params.account,
+        params.slot,
+        SCHEMES[params.scheme],
+        _bytes("key", params.key, commands.KEY_BYTES),
+        _groups(params.groups),
+        _kinds(params.kinds),
+        _u64("notional", params.notional.scaleb(6)),
+        _u64("expiry_ns", params.expiry_ns),
+        _u64("nonce", params.nonce),
+    )
+    signature = _bytes("signature", params.signature, commands.SIGNATURE_BYTES)
+    signed = unsigned[: -commands.SIGNATURE_BYTES] + signature
+    return await _submit(context.service, signed, "signature")
+
+
+@registry.method(
+    "venue/debug_signature",
+    summary="What a command's signature is of, who made it, and who must have made it.",
+    cost=READ,
+)
+async def debug_signature(context: Context, params: DebugParams) -> DebugResult:
+    """Explain a signature."""
+    service: VenueService = context.service
+    command = _bytes("command", params.command)
+    expected = signatures.typed_data_of(service.domain, command)
+    if expected is None:
+        raise invalid_params("command", params.command, "a command of kind 1 to 10, whole")
+    shown = show_command(command)
+    digest = signatures.digest_of(expected)
+    recovered = signatures.signer_of(digest, command[-commands.SIGNATURE_BYTES :])
+    slot = int(shown.fields.get("slot", 0)) if shown.kind in _SLOTTED else 0
+    wanted = await service.expected_signer(int(shown.fields["account"]), slot)
+    difference = None
+    if params.typed_data is not None:
+        difference = signatures.first_difference(params.typed_data, expected)
+    good = recovered is not None and recovered == wanted
+    return DebugResult(
+        kind=shown.kind,
+        digest=_hex(digest),
+        typed_data=expected,
+        recovered=None if recovered is None else _hex(recovered),
+        expected=None if wanted is None else _hex(wanted),
+        good=good,
+        difference=None
+        if difference is None
+        else DifferenceResult(
+            field=difference.field, was=difference.was, expected=difference.expected
+        ),
+        hint=_hint(good, recovered, wanted, difference),
+    )
+
+
+# Cancels name the slot of the order, whoever signs: the wallet may always.
+_SLOTTED: Final = frozenset(("place", "amend", "renew", "cancel"))
+
+
+def _hint(
+    good: bool,
+    recovered: bytes | None,
+    wanted: bytes | None,
+    difference: signatures.Difference | None,
+) -> str:
+    if difference is not None:
+        return (
+            f"you signed {difference.field} as {difference.was}, the command says "
+            f"{difference.expected}: sign the typed data of this answer"
+        )
+    if good:
+        return "the signature is right; nonce, margin and book are the engine's to judge"
+    if wanted is None:
+        return "nobody may sign for this account and slot: open the account or the session first"
+    if recovered is None:
+        return "r, s and v are no signature: v is 27 or 28 (secp256k1), 29 or 30 (P-256), s low"
+    return (
+        "another key signed, or other bytes were signed: compare domain and message with the "
+        "typed data of this answer"
+    )
+
+
+async def _submit(service: VenueService, command: bytes, field: str) -> SubmittedResult:
+    if len(command) > 1 and command[1] in SEQUENCERS_OWN:
+        raise invalid_params("command", f"kind {command[1]}", "a command that somebody signs")
+    (answer,) = await service.submit([command])
+    if answer.log_number == 0:
+        hint = "venue/debug_signature shows what must be signed and by whom"
+        raise ApiError(13016, f"admission refuses the command: {answer.reason}", hint, field=field)
+    found = await service.found(answer.log_number)
+    assert found is not None, "what is answered is released"
+    events = found.events or []
+    refused = next((one for one in events if one[0] == REFUSED), None)
+    return SubmittedResult(
+        log_number=answer.log_number,
+        receipt=_receipt(service, found),
+        refused=None if refused is None else _refusal(refused),
+        events=[_event(event) for event in events],
+    )
+
+
+# --- showing ---
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+def _batch(batch: AnchoredBatch, last_final: int) -> BatchResult:
+    header = batch.header
+    return BatchResult(
+        index=header.index,
+        state_root=_hex(header.state_root),
+        previous_root=_hex(header.previous_root),
+        inbox_cursor=header.inbox_cursor,
+        input_count=header.input_count,
+        first_timestamp=header.time_first // MILLISECOND_NS,
+        last_timestamp=header.time_last // MILLISECOND_NS,
+        data_mode=MODES[batch.mode],
+        data_hashes=[_hex(one) for one in batch.data_hashes],
+        block_number=batch.block_number,
+        block_hash=_hex(batch.block_hash),
+        transaction_hash=_hex(batch.transaction_hash),
+        posted_timestamp=batch.posted_s * SECOND_MS,
+        final=header.index <= last_final,
+    )
+
+
+def _receipt(service: VenueService, found: Found) -> ReceiptResult:
+    receipt: Receipt = found.receipt
+    shown = show_command(found.command)
+    return ReceiptResult(
+        log_number=receipt.log_number,
+        timestamp=found.time_ns // MILLISECOND_NS,
+        command=_hex(found.command),
+        command_hash=_hex(receipt.command_hash),
+        journal_hash=_hex(receipt.journal_hash),
+        signature=_hex(receipt.signature),
+        sequencer=_hex(service.sequencer),
+        kind=shown.kind,
+        fields=shown.fields,
+    )
+
+
+def _event(event: bytes) -> EventResult:
+    shown = show_event(event)
+    return EventResult(kind=shown.kind, fields=shown.fields)
+
+
+def _refusal(event: bytes) -> RefusalResult:
+    code = int.from_bytes(event[1:3], "big")
+    name = RULE_NAMES.get(code, f"code_{code}")
+    return RefusalResult(code=code, rule=rule_id(code), name=name, field=field_name(event[3]))
+
+
+# --- reading ---
+
+
+def _bytes(field: str, text: str, length: int | None = None) -> bytes:
+    expected = "0x and hex digits" if length is None else f"0x and {2 * length} hex digits"
+    try:
+        data = bytes.fromhex(text[2:]) if text.startswith("0x") and text.isascii() else b""
+    except ValueError:
+        data = b""
+    if not data or 2 * len(data) != len(text) - 2 or (length is not None and len(data) != length):
+        raise invalid_params(field, text, expected)
+    return data
+
+
+def _u64(field: str, value: Decimal) -> int:
+    if not 0 <= value < U64_END or value != int(value):
+        raise invalid_params(field, value, "a whole number below 2^64 in its smallest unit")
+    return int(value)
+
+
+def _groups(groups: list[int] | None) -> int:
+    if groups is None:
+        return commands.ALL_GROUPS
+    bits = 0
+    for group in groups:
+        bits |= 1 << group
+    return bits
+
+
+def _kinds(kinds: list[Literal["perpetual", "future", "call", "put", "spot"]] | None) -> int:
+    if kinds is None:
+        return commands.ALL_KINDS
+    bits = 0
+    for kind in kinds:
+        bits |= KINDS[kind]
+    return bits
