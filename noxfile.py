@@ -55,6 +55,20 @@ def chain(session: nox.Session) -> None:
 
 
 @nox.session
+def kill(session: nox.Session) -> None:
+    """Kill client, gateway and venue at fifty points under load; MERKAT_KILL_SEED moves them."""
+    environment = {"MERKAT_KILL_POINTS": "50"}
+    arguments = ("-s", "tests/scenarios/test_kill.py", *session.posargs)
+    session.run(PYTHON, "-m", "pytest", *arguments, env=environment, external=True)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Let clients that others wrote trade on a running demo, and follow the newcomers' pages."""
+    session.run(PYTHON, "-m", "pytest", "tests/conformance", *session.posargs, external=True)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it alone into a clean environment, and start it from elsewhere."""
     folder = Path(session.create_tmp()).resolve()

@@ -281,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.fast:
         return execute([rust_lane(), python_lane(["unit"])], LOG_FOLDER)
-    suites = ["unit", "vectors", "differential", "scenarios", "mutants"]
+    suites = ["unit", "vectors", "differential", "scenarios", "conformance", "mutants"]
     return execute([[*rust_lane(), *contract_stages()], python_lane(suites)], LOG_FOLDER)
 
 

@@ -156,9 +156,9 @@ def ask(
     ws_url = connection.ws_url()
     credentials = connection.credentials() if private else None
 
-    async def run() -> Value:
-        from merkat.api.client import RpcClient
+    from merkat.api.client import RpcClient, RpcClosedError
 
+    async def run() -> Value:
         client = await RpcClient.connect(ws_url)
         try:
             if credentials is not None:
@@ -169,12 +169,12 @@ def ask(
 
     try:
         return asyncio.run(asyncio.wait_for(run(), ANSWER_S_MAX))
-    except TimeoutError:
+    except (TimeoutError, RpcClosedError) as error:
+        how = "did not answer in time" if isinstance(error, TimeoutError) else "has gone away"
         raise _common.CommandError(
             _common.ENVIRONMENT,
-            f"{ws_url} did not answer within {ANSWER_S_MAX:.0f} s; expected an answer in "
-            "milliseconds. Orders may or may not have reached the venue: `merkat order list` "
-            "after it is back says which",
+            f"{ws_url} {how}; whether an order reached the venue is not known: when it is back, "
+            "`merkat order show --label LABEL` says it for certain",
         ) from None
     except OSError as error:
         raise _common.CommandError(
