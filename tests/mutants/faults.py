@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.harness import Mutant
 from tests.mutants.option_faults import ENGINE_OPTIONS, OPTIONS_FAST, OPTIONS_MORE
+from tests.mutants.session_faults import SESSIONS_FAST, SESSIONS_MORE
 
 SETTLE = "src/merkat/spec/settle"
 VENUE = "src/merkat/spec/venue"
@@ -66,22 +67,23 @@ SPECIFICATION_FAST = (
         "return group.fund",
     ),
     *OPTIONS_FAST,
+    *SESSIONS_FAST,
 )
 
 SPECIFICATION_MORE = (
     Mutant(
         "high s is a signature",
         "formats.md 3",
-        "src/merkat/spec/secp256k1.py",
-        "not 0 < s <= N // 2",
-        "not 0 < s < N",
+        "src/merkat/spec/weierstrass.py",
+        "not 0 < s <= self.order // 2",
+        "not 0 < s < self.order",
     ),
     Mutant(
         "a hundred and one nonces are kept",
         "C-04",
         f"{VENUE}/state.py",
-        "if len(self.nonces) > NONCES_KEPT:",
-        "if len(self.nonces) > NONCES_KEPT + 1:",
+        "if len(nonces) > NONCES_KEPT:",
+        "if len(nonces) > NONCES_KEPT + 1:",
     ),
     Mutant(
         "the edge of the band is outside",
@@ -182,6 +184,7 @@ SPECIFICATION_MORE = (
         "return max(quantum, ceil_div(raised, ONE * quantum) * quantum)",
     ),
     *OPTIONS_MORE,
+    *SESSIONS_MORE,
 )
 
 ENGINE_FAST = (
