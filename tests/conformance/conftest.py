@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ccxt
 import pytest
 
 from tests.conformance.clients import Symbols, connect
-from tests.support.demo import Demo, running_demo
+from tests.support.demo import Demo, demo_of_line, running_demo
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Return the demo that all of these tests trade on."""
+    """Return the demo that all of these tests trade on.
+
+    MERKAT_CONFORMANCE names a file with the line of a venue that runs already.
+    """
+    if "MERKAT_CONFORMANCE" in os.environ:
+        yield demo_of_line(Path(os.environ["MERKAT_CONFORMANCE"]).read_bytes())
+        return
     with running_demo(tmp_path_factory.mktemp("demo")) as running:
         yield running
 

@@ -31,10 +31,12 @@ class Demo:
     client_secret: str
     ready: dict[str, Any]
     ready_s: float
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
 
     def more_output(self) -> bytes:
         """Return what it has written to stdout since its one line."""
+        if self.process is None:
+            return b""
         assert self.process.stdout is not None, "stdout is a pipe"
         if not select.select([self.process.stdout], [], [], 0)[0]:
             return b""
@@ -51,16 +53,22 @@ def start_demo(log: Path, *more: str) -> Demo:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink
         )
     try:
-        ready = json.loads(_first_line(process, log))
-        names = ("url", "ws_url", "client_id", "client_secret")
-        missing = [name for name in names if not isinstance(ready.get(name), str)]
-        assert not missing, f"the demo's line lacks {missing}: {ready}"
+        demo = demo_of_line(_first_line(process, log))
     except BaseException:
         end(process)
         raise
+    demo.ready_s, demo.process = time.monotonic() - start_s, process
+    return demo
+
+
+def demo_of_line(line: bytes) -> Demo:
+    """Return the demo that a line names; whose process it is says nobody."""
+    ready = json.loads(line)
+    names = ("url", "ws_url", "client_id", "client_secret")
+    missing = [name for name in names if not isinstance(ready.get(name), str)]
+    assert not missing, f"the demo's line lacks {missing}: {ready}"
     url, ws_url, client_id, client_secret = (ready[name] for name in names)
-    ready_s = time.monotonic() - start_s
-    return Demo(url, ws_url, client_id, client_secret, ready, ready_s, process)
+    return Demo(url, ws_url, client_id, client_secret, ready, 0.0, None)
 
 
 def _first_line(process: subprocess.Popen[bytes], log: Path) -> bytes:
@@ -97,16 +105,26 @@ def end(process: subprocess.Popen[bytes]) -> float:
 
 @contextlib.contextmanager
 def running_demo(folder: Path) -> Iterator[Demo]:
-    """Yield a demo and end it."""
+    """Yield a demo, end it, and see that it ends as it promises: whole, silent, with code 0."""
     demo = start_demo(folder / "demo.log", "--seed", str(SEED))
+    process = demo.process
+    assert process is not None, "it was started here"
     try:
         yield demo
+        family = children_of(process.pid)
+        said = demo.more_output()
     finally:
-        end(demo.process)
+        seconds = end(process)
+    print(f"\nready after {demo.ready_s:.1f} s, ended after {seconds:.1f} s")
+    assert family, "venue and gateway are children of the demo"
+    left = [child for child in family if child in living()]
+    assert not left, f"children outlive the demo: {left}"
+    assert process.returncode == 0, f"SIGTERM ends it with code 0, not {process.returncode}"
+    assert said == b"", f"after its one line it wrote to stdout: {said!r}"
 
 
-def children_of(pid: int) -> list[int]:
-    """Return the living descendants of a process, from /proc."""
+def living() -> dict[int, int]:
+    """Return the parent of every living process, from /proc."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -114,6 +132,12 @@ def children_of(pid: int) -> list[int]:
             fields = text.rpartition(")")[2].split()
             if fields[0] != "Z":
                 parents[int(stat.parent.name)] = int(fields[1])
+    return parents
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the living descendants of a process."""
+    parents = living()
     found: list[int] = []
     wanted = [pid]
     while wanted:

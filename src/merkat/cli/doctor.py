@@ -35,7 +35,7 @@ CLOCK_MS_MAX: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; `advice` is empty where it is good."""
+    """One thing that was looked at; `advice` says what to do where it is not good."""
 
     name: str
     good: bool
@@ -71,7 +71,12 @@ def command(
         good = all(finding.good for finding in findings)
         if json:
             checks = [
-                {"name": one.name, "good": one.good, "found": one.found, "advice": one.advice}
+                {
+                    "name": one.name,
+                    "good": one.good,
+                    "found": one.found,
+                    "advice": "" if one.good else one.advice,
+                }
                 for one in findings
             ]
             _client.print_json({"good": good, "checks": checks})
