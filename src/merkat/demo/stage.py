@@ -10,7 +10,6 @@ then a function of the seed.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +19,10 @@ from merkat.demo.cast import Cast, scene_of, write_keys, write_scene
 from merkat.demo.children import Child
 from merkat.demo.listings import Listings
 from merkat.demo.observer import Observer
+from merkat.demo.oracle import Oracle
 from merkat.demo.path import Report as MarketReport
-from merkat.demo.path import surface
 from merkat.flow.oracle import OracleNodes
-from merkat.link import LinkClient
+from merkat.link import LinkClient, ReleasedFrame
 from merkat.sdk.keys import Domain, demo_domain
 
 HOST: Final = "127.0.0.1"
@@ -57,7 +56,7 @@ class Stage:
         self.apis: dict[str, RpcClient] = {}
         self._link: LinkClient | None = None
         self._observer: Observer | None = None
-        self._nodes: OracleNodes | None = None
+        self._oracle: Oracle | None = None
         self._domain: Domain | None = None
         self._port = 0
 
@@ -82,6 +81,12 @@ class Stage:
         return self._domain
 
     @property
+    def oracle(self) -> Oracle:
+        """Return the oracle's nodes."""
+        assert self._oracle is not None, "the venue is open"
+        return self._oracle
+
+    @property
     def venue_folder(self) -> Path:
         """Return the venue's data folder."""
         return self.folder / VENUE
@@ -100,7 +105,6 @@ class Stage:
         write_scene(scene, scene_of(self.cast, self.listed, nodes.addresses, self.start_ns))
         await self._start_venue("--scene", str(scene))
         await self._follow(observe)
-        self._nodes = OracleNodes(self.domain, self.seed)
         wallets = self.cast.set_up(self.domain, self.link.hello.time_ns)
         refused = [answer.reason for answer in await self.link.submit(wallets) if answer.reason]
         if refused:
@@ -115,20 +119,26 @@ class Stage:
         self._port = int(str(self.venue.ready["link_url"]).split(":")[2].split("/")[0])
 
     async def _follow(self, observe: bool) -> None:
+        """Follow the log from where it is known: from its first command, or from now on."""
         url = self.url_of("link_url")
-        if not observe:
-            self._link = await LinkClient.connect(url)
-            self._domain = self._link.hello.domain
-            return
-        if self._observer is None:
-            first = await LinkClient.connect(url)
-            await first.close()
-            self._domain = first.hello.domain
-            self._observer = Observer(first.hello.domain, first.hello.sequencer, self.board)
-        observer = self.observer
+        first = await LinkClient.connect(url)
+        await first.close()
+        hello = first.hello
+        if self._oracle is None:
+            self._domain = hello.domain
+            self._oracle = Oracle(hello.domain, self.seed, self.listed.expiries_ns)
+            self._observer = (
+                Observer(hello.domain, hello.sequencer, self.board) if observe else None
+            )
+        known = hello.head if self._observer is None else self._observer.log_number
         self._link = await LinkClient.connect(
-            url, follow_from=observer.log_number + 1, on_released=observer.on_released
+            url, follow_from=known + 1, on_released=self._on_released
         )
+
+    def _on_released(self, frame: ReleasedFrame) -> None:
+        if self._observer is not None:
+            self._observer.on_released(frame)
+        self.oracle.standing.on_released(frame)
 
     async def kill_venue(self) -> None:
         """Kill the venue with SIGKILL. Everything that was answered must survive it."""
@@ -176,16 +186,8 @@ class Stage:
         await self.settle()
 
     async def tell(self, report: MarketReport) -> None:
-        """Bring a report as a vector or heartbeat. Raises StageError when it is refused."""
-        assert self._nodes is not None, "the venue is open"
-        if report.is_heartbeat:
-            command = self._nodes.heartbeat(report.time_ns)
-        else:
-            make = partial(surface, report, self.listed.expiries_ns)
-            command = self._nodes.surface(make)
-        [answer] = await self.link.submit([command])
-        if answer.reason:
-            raise StageError(f"the venue refuses the oracle: {answer.reason}")
+        """Bring a report as a vector or heartbeat. Raises OracleError when it is refused."""
+        await self.oracle.tell(self.link, report)
 
     async def settle(self) -> None:
         """Wait until the gateway has every command that the observer has."""

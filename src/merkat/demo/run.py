@@ -1,0 +1,127 @@
+"""`merkat demo`: from an empty folder to a report, with everything ended at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from merkat.demo import aftermath
+from merkat.demo.board import Board
+from merkat.demo.listings import story_listings, story_start_ns
+from merkat.demo.pace import Pace
+from merkat.demo.report import Report
+from merkat.demo.stage import Stage
+from merkat.demo.story import Story
+from merkat.demo.view import Teller
+
+STEP_S: Final = 0.1
+ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the demonstration is run: see `merkat demo --help`.
+
+    Attributes:
+        data: where venue and gateway are kept; None: in a temporary folder.
+        evidence: where the evidence folder is written; None: nowhere.
+    """
+
+    seed: int
+    fast: bool = False
+    data: Path | None = None
+    evidence: Path | None = None
+
+
+async def play(options: Options, board: Board, teller: Teller, started_s: float) -> Report:
+    """Play the story and judge what it has left.
+
+    Raises:
+        ChildError, StageError: venue or gateway fail.
+        asyncio.CancelledError: somebody asked to stop; the children have ended.
+    """
+    report = Report(options.seed)
+    with data_folder(options.data) as folder:
+        stage = Stage(folder, options.seed, story_listings(options.seed), board, story_start_ns())
+        try:
+            await stage.open_venue()
+            await stage.open_gateway()
+            pace = Pace(0.0 if options.fast else STEP_S)
+            await Story(stage, teller, pace, report).run(started_s)
+        finally:
+            await asyncio.shield(_ended(stage))
+        board.act = "replay"
+        await asyncio.to_thread(_judge, options, stage, report)
+        _tell_verdict(teller, report)
+        report.seconds = time.perf_counter() - started_s
+    return report
+
+
+async def _ended(stage: Stage) -> None:
+    """End the stage in order, and whatever is left of it by force."""
+    try:
+        await stage.close()
+    finally:
+        await stage.kill()
+
+
+def _judge(options: Options, stage: Stage, report: Report) -> None:
+    """Replay, balance and write the evidence, from what is on disk."""
+    found = aftermath.look_back(stage.venue_folder, stage.domain)
+    report.replayed_state_root = found.state_root
+    report.replayed_venue_digest = found.venue_digest
+    report.conservation = not found.broken
+    if options.evidence is not None:
+        aftermath.write(
+            options.evidence,
+            stage.venue_folder,
+            stage.domain,
+            found,
+            sequencer=stage.observer.replica.sequencer,
+            nodes=stage.oracle.nodes.addresses,
+            receipts=stage.observer.receipts(),
+            liquidated=stage.observer.liquidated,
+        )
+
+
+def _tell_verdict(teller: Teller, report: Report) -> None:
+    same = (report.state_root, report.venue_digest) == (
+        report.replayed_state_root,
+        report.replayed_venue_digest,
+    )
+    words = "the same two digests" if same else "ANOTHER STATE"
+    teller.line("replay", f"{report.commands:,} commands by a fresh engine: {words}")
+    balance = "balance to 1e-6 USD" if report.conservation else "DO NOT BALANCE"
+    teller.line("books", f"what is owned, what was deposited, what the Vault holds: {balance}")
+
+
+@contextlib.contextmanager
+def data_folder(data: Path | None) -> Iterator[Path]:
+    """Yield the folder to keep everything in. Raises FileExistsError where it is not empty."""
+    if data is None:
+        with tempfile.TemporaryDirectory(prefix="merkat-demo-") as made:
+            yield Path(made)
+        return
+    data.mkdir(parents=True, exist_ok=True)
+    if any(data.iterdir()):
+        raise FileExistsError(17, "is not empty; name a new folder", str(data))
+    yield data
+
+
+async def until_asked(task: asyncio.Task[None]) -> None:
+    """Run a task until it ends, or is cancelled by SIGTERM or SIGINT. Raises what it raises."""
+    loop = asyncio.get_running_loop()
+    for number in ENDINGS:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    finally:
+        for number in ENDINGS:
+            loop.remove_signal_handler(number)
