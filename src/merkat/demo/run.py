@@ -7,19 +7,22 @@ import contextlib
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from merkat.demo import aftermath
 from merkat.demo.board import Board
-from merkat.demo.listings import story_listings, story_start_ns
+from merkat.demo.keep import Kept
+from merkat.demo.listings import kept_listings, story_listings, story_start_ns
 from merkat.demo.pace import Pace
 from merkat.demo.report import Report
-from merkat.demo.stage import Stage
+from merkat.demo.stage import HOST, Stage
 from merkat.demo.story import Story
 from merkat.demo.view import Teller
+
+T = TypeVar("T")
 
 STEP_S: Final = 0.1
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -30,12 +33,15 @@ class Options:
     """How the demonstration is run: see `merkat demo --help`.
 
     Attributes:
+        host, port: where the gateway listens; port 0 picks a free one.
         data: where venue and gateway are kept; None: in a temporary folder.
         evidence: where the evidence folder is written; None: nowhere.
     """
 
     seed: int
     fast: bool = False
+    host: str = HOST
+    port: int = 0
     data: Path | None = None
     evidence: Path | None = None
 
@@ -52,7 +58,7 @@ async def play(options: Options, board: Board, teller: Teller, started_s: float)
         stage = Stage(folder, options.seed, story_listings(options.seed), board, story_start_ns())
         try:
             await stage.open_venue()
-            await stage.open_gateway()
+            await stage.open_gateway(options.host, options.port)
             pace = Pace(0.0 if options.fast else STEP_S)
             await Story(stage, teller, pace, report).run(started_s)
         finally:
@@ -115,13 +121,39 @@ def data_folder(data: Path | None) -> Iterator[Path]:
     yield data
 
 
-async def until_asked(task: asyncio.Task[None]) -> None:
-    """Run a task until it ends, or is cancelled by SIGTERM or SIGINT. Raises what it raises."""
-    loop = asyncio.get_running_loop()
-    for number in ENDINGS:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    finally:
+async def keep(options: Options, say: Callable[[dict[str, Any]], None]) -> None:
+    """Keep a venue until SIGTERM or SIGINT; `say` is given what a program needs to connect.
+
+    Raises:
+        ChildError, StageError: venue or gateway fail.
+        asyncio.CancelledError: somebody asked to stop; the children have ended.
+    """
+    with data_folder(options.data) as folder:
+        listed = kept_listings(options.seed, time.time_ns())
+        stage = Stage(folder, options.seed, listed, Board(options.seed), start_ns=None)
+        try:
+            kept = Kept(stage)
+            await kept.open(options.host, options.port)
+            say(kept.ready())
+            await kept.run()
+        finally:
+            await asyncio.shield(_ended(stage))
+
+
+def run(body: Coroutine[Any, Any, T]) -> T | None:
+    """Run to the end; None where SIGTERM or SIGINT came first. Raises what the body raises."""
+
+    async def until_asked() -> T | None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(body)
         for number in ENDINGS:
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+        finally:
+            for number in ENDINGS:
+                loop.remove_signal_handler(number)
+
+    return asyncio.run(until_asked())
