@@ -107,15 +107,12 @@ class SeenSignatures:
         be replayed is ever forgotten.
         """
         seen = self._by_client.setdefault(client_id, OrderedDict())
-        while seen:
-            first, until_ms = next(iter(seen.items()))
-            if until_ms > now_ms and len(seen) < self._max:
-                break
-            if until_ms > now_ms:
-                raise too_many_requests(until_ms - now_ms, "signed requests")
-            del seen[first]
+        while seen and (first := next(iter(seen.items())))[1] <= now_ms:
+            del seen[first[0]]
         if signature in seen:
             return False
+        if len(seen) >= self._max:
+            raise too_many_requests(first[1] - now_ms, "signed requests")
         seen[signature] = expires_ms
         return True
 
