@@ -15,7 +15,9 @@ from merkat.link.frames import Answer, Hello, ReleasedFrame
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
-_RECEIVE_QUEUE_FRAMES: Final = 64
+# Longer than the venue may be at sending history before it comes to the answer of a ping.
+PING_TIMEOUT_S: Final = 60.0
+_RECEIVE_QUEUE_FRAMES: Final = 16
 
 
 class LinkClosedError(Exception):
@@ -80,6 +82,7 @@ class LinkClient:
                 max_queue=_RECEIVE_QUEUE_FRAMES,
                 open_timeout=OPEN_TIMEOUT_S,
                 close_timeout=CLOSE_TIMEOUT_S,
+                ping_timeout=PING_TIMEOUT_S,
                 proxy=None,
             )
         except (OSError, InvalidHandshake, InvalidURI, TimeoutError) as error:

@@ -12,23 +12,46 @@ import json
 import queue
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from merkat import _core
 from merkat.settlement.chain import (
     TRANSACTION_GAS_MAX,
-    Block,
     CallRevertedError,
     ChainError,
     EmbeddedChain,
-    Log,
-    Receipt,
     Transaction,
     development_secrets,
 )
 from merkat.settlement.chain.embedded import DEVELOPMENT_ACCOUNTS
 from merkat.settlement.chain.interface import ZERO_ADDRESS
 from merkat.settlement.custody import Custody
+from merkat.venue.chain_values import (
+    BASE_FEE,
+    BUSY,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    REFUSED,
+    REVERTED,
+    ChainRpcError,
+    address_of,
+    block_of,
+    data_of,
+    fields_of,
+    hash_of,
+    hexadecimal,
+    invalid,
+    matches,
+    only_newest,
+    quantity_of,
+    shown_block,
+    shown_log,
+    shown_receipt,
+    topics_of,
+    transaction_name,
+)
 from merkat.venue.chain_worker import ChainStoppedError, ChainWorker
 from merkat.venue.raw_transaction import RawTransactionError, decode_signed
 
@@ -37,31 +60,10 @@ LOGS_MAX: Final = 10_000
 ALIASES_MAX: Final = 65_536
 CLIENT_VERSION: Final = "merkat/embedded-chain/1"
 
-PARSE_ERROR: Final = -32_700
-INVALID_REQUEST: Final = -32_600
-METHOD_NOT_FOUND: Final = -32_601
-INVALID_PARAMS: Final = -32_602
-REFUSED: Final = -32_000
-BUSY: Final = -32_005
-REVERTED: Final = 3
-
-_BASE_FEE: Final = hex(10**9)
-_GAS_OF_A_BLOCK: Final = hex(60_000_000)
 _DEMO_ONLY: Final = frozenset(
     ("eth_sendTransaction", "evm_mine", "evm_setNextBlockTimestamp", "anvil_setBalance")
 )
-_TRANSACTION_TAG: Final = b"merkat transaction v1"
 _SENDER: Final = slice(9, 29)  # of an entry that is a transaction
-
-
-class ChainRpcError(Exception):
-    """An error object of JSON-RPC."""
-
-    def __init__(self, code: int, message: str, data: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.data = data
 
 
 class ChainRpc:
@@ -73,6 +75,25 @@ class ChainRpc:
         accounts = {_core.address_of(one) for one in development_secrets(DEVELOPMENT_ACCOUNTS)}
         self.unlocked = frozenset(accounts | owners)
         self._methods = ChainMethods(self.unlocked if demo else frozenset())
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one HTTP request (ASGI): a POST with a JSON-RPC request of at most 1 MiB."""
+        if scope["method"] != "POST":
+            await _respond(send, 405, b"", [(b"allow", b"POST")])
+            return
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            if len(body) > BODY_BYTES_MAX:
+                await _respond(send, 413, b"", [(b"connection", b"close")])
+                return
+            if not message.get("more_body", False):
+                break
+        answer = await self.answer(body)
+        await _respond(send, 200, answer, [(b"content-type", b"application/json")])
 
     async def answer(self, body: bytes) -> bytes:
         """Return the response to a request's body."""
@@ -163,7 +184,7 @@ class ChainMethods:
         return CLIENT_VERSION
 
     def _gas_price(self, chain: EmbeddedChain) -> str:
-        return _BASE_FEE
+        return BASE_FEE
 
     def _zero(self, chain: EmbeddedChain) -> str:
         return "0x0"
@@ -181,79 +202,81 @@ class ChainMethods:
         self, chain: EmbeddedChain, place: object, full: object = False
     ) -> dict[str, Any] | None:
         if not isinstance(full, bool):
-            _invalid("full transactions", full, "true or false")
-        number = _block_of(chain, place)
+            invalid("full transactions", full, "true or false")
+        number = block_of(chain, place)
         block = chain.block(number)
         if block is None:
             return None
         entry = chain.entry(number) or b""
-        name = _name_of(chain, entry)
+        name = transaction_name(chain, entry)
         transactions: list[Any] = []
         if name is not None:
-            transactions = [self._transaction(chain, "0x" + name.hex()) if full else _hex(name)]
+            transactions = [
+                self._transaction(chain, "0x" + name.hex()) if full else hexadecimal(name)
+            ]
         receipt = None if name is None else chain.receipt(name)
-        return _shown_block(block, transactions, 0 if receipt is None else receipt.gas_used)
+        return shown_block(block, transactions, 0 if receipt is None else receipt.gas_used)
 
     def _call(self, chain: EmbeddedChain, fields: object, place: object = "latest") -> str:
-        call = _fields("call", fields)
-        to = _address("to", call.get("to"))
-        sender = _address("from", call["from"]) if call.get("from") else ZERO_ADDRESS
-        data = _data("data", call.get("data", call.get("input", "0x")))
-        return _hex(chain.call(to, data, sender=sender, block=_block_of(chain, place)))
+        call = fields_of("call", fields)
+        to = address_of("to", call.get("to"))
+        sender = address_of("from", call["from"]) if call.get("from") else ZERO_ADDRESS
+        data = data_of("data", call.get("data", call.get("input", "0x")))
+        return hexadecimal(chain.call(to, data, sender=sender, block=block_of(chain, place)))
 
     def _logs(self, chain: EmbeddedChain, criteria: object) -> list[dict[str, Any]]:
-        wanted = _fields("filter", criteria)
+        wanted = fields_of("filter", criteria)
         unknown = set(wanted) - {"fromBlock", "toBlock", "address", "topics"}
         if unknown:
-            _invalid("filter", sorted(unknown)[0], "fromBlock, toBlock, address and topics")
-        address = _address("address", wanted["address"]) if wanted.get("address") else None
-        first = _block_of(chain, wanted.get("fromBlock", "latest"))
-        last = min(_block_of(chain, wanted.get("toBlock", "latest")), chain.block_number())
-        topics = _topics(wanted.get("topics", []))
+            invalid("filter", sorted(unknown)[0], "fromBlock, toBlock, address and topics")
+        address = address_of("address", wanted["address"]) if wanted.get("address") else None
+        first = block_of(chain, wanted.get("fromBlock", "latest"))
+        last = min(block_of(chain, wanted.get("toBlock", "latest")), chain.block_number())
+        topics = topics_of(wanted.get("topics", []))
         if first > last:
             return []
-        found = [log for log in chain.logs(address, first, last) if _matches(log, topics)]
+        found = [log for log in chain.logs(address, first, last) if matches(log, topics)]
         if len(found) > LOGS_MAX:
             raise ChainRpcError(REFUSED, f"{len(found)} logs, at most {LOGS_MAX}: narrow the range")
-        return [_shown_log(log) for log in found]
+        return [shown_log(log) for log in found]
 
     def _receipt(self, chain: EmbeddedChain, text: object) -> dict[str, Any] | None:
-        name = _hash("transaction hash", text)
+        name = hash_of("transaction hash", text)
         receipt = chain.receipt(self._aliases.get(name, name))
         if receipt is None:
             return None
         sent = chain.transaction(receipt.transaction_hash)
         assert sent is not None, "what has a receipt is in a block"
-        return _shown_receipt(receipt, name, sent.sender, sent.to)
+        return shown_receipt(receipt, name, sent.sender, sent.to)
 
     def _transaction(self, chain: EmbeddedChain, text: object) -> dict[str, Any] | None:
-        name = _hash("transaction hash", text)
+        name = hash_of("transaction hash", text)
         found = chain.transaction(self._aliases.get(name, name))
         if found is None:
             return None
         block = chain.block(found.block_number)
         assert block is not None, "a mined transaction is in a block"
         return {
-            "hash": _hex(name),
+            "hash": hexadecimal(name),
             "blockNumber": hex(found.block_number),
-            "blockHash": _hex(block.hash),
+            "blockHash": hexadecimal(block.hash),
             "transactionIndex": "0x0",
-            "from": _hex(found.sender),
-            "to": None if found.to is None else _hex(found.to),
+            "from": hexadecimal(found.sender),
+            "to": None if found.to is None else hexadecimal(found.to),
             "nonce": hex(found.nonce),
             "value": hex(found.value_wei),
             "gas": hex(found.gas),
-            "gasPrice": _BASE_FEE,
-            "input": _hex(found.data),
+            "gasPrice": BASE_FEE,
+            "input": hexadecimal(found.data),
             "type": "0x3" if found.blob_hashes else "0x2",
             "chainId": hex(chain.chain_id),
-            "blobVersionedHashes": [_hex(one) for one in found.blob_hashes],
+            "blobVersionedHashes": [hexadecimal(one) for one in found.blob_hashes],
         }
 
     def _count(self, chain: EmbeddedChain, account: object, place: object = "latest") -> str:
-        address = _address("address", account)
+        address = address_of("address", account)
         if place not in ("latest", "pending"):
-            _invalid("block", place, '"latest" or "pending"')
+            invalid("block", place, '"latest" or "pending"')
         return hex(self._nonce(chain, address))
 
     def _nonce(self, chain: EmbeddedChain, address: bytes) -> int:
@@ -266,17 +289,17 @@ class ChainMethods:
         return self._sent.get(address, 0)
 
     def _balance(self, chain: EmbeddedChain, account: object, place: object = "latest") -> str:
-        _newest(chain, place)
-        return hex(chain.balance(_address("address", account)))
+        only_newest(chain, place)
+        return hex(chain.balance(address_of("address", account)))
 
     def _code(self, chain: EmbeddedChain, account: object, place: object = "latest") -> str:
-        _newest(chain, place)
-        return _hex(chain.code(_address("address", account)))
+        only_newest(chain, place)
+        return hexadecimal(chain.code(address_of("address", account)))
 
     # --- transactions ---
 
     def _send_raw(self, chain: EmbeddedChain, text: object) -> str:
-        signed = decode_signed(_data("transaction", text), chain.chain_id)
+        signed = decode_signed(data_of("transaction", text), chain.chain_id)
         if signed.hash in self._aliases:
             raise ChainRpcError(REFUSED, "already known")
         expected = self._nonce(chain, signed.transaction.sender)
@@ -288,62 +311,39 @@ class ChainMethods:
         self._aliases[signed.hash] = chain.send_transaction(signed.transaction)
         if len(self._aliases) > ALIASES_MAX:
             self._aliases.popitem(last=False)
-        return _hex(signed.hash)
+        return hexadecimal(signed.hash)
 
     def _send(self, chain: EmbeddedChain, fields: object) -> str:
-        given = _fields("transaction", fields)
-        sender = _address("from", given.get("from"))
+        given = fields_of("transaction", fields)
+        sender = address_of("from", given.get("from"))
         if sender not in self._unlocked:
-            _invalid("from", _hex(sender), "an account of eth_accounts")
+            invalid("from", hexadecimal(sender), "an account of eth_accounts")
         transaction = Transaction(
             sender=sender,
-            to=_address("to", given["to"]) if given.get("to") else None,
-            data=_data("data", given.get("data", given.get("input", "0x"))),
-            value_wei=_quantity("value", given.get("value", "0x0")),
-            gas=_quantity("gas", given.get("gas", hex(TRANSACTION_GAS_MAX))),
+            to=address_of("to", given["to"]) if given.get("to") else None,
+            data=data_of("data", given.get("data", given.get("input", "0x"))),
+            value_wei=quantity_of("value", given.get("value", "0x0")),
+            gas=quantity_of("gas", given.get("gas", hex(TRANSACTION_GAS_MAX))),
         )
-        return _hex(chain.send_transaction(transaction))
+        return hexadecimal(chain.send_transaction(transaction))
 
     def _mine(self, chain: EmbeddedChain) -> str:
         chain.mine()
         return "0x0"
 
     def _set_balance(self, chain: EmbeddedChain, account: object, wei: object) -> bool:
-        address, wanted = _address("address", account), _quantity("wei", wei)
+        address, wanted = address_of("address", account), quantity_of("wei", wei)
         has = chain.balance(address)
         if wanted < has:
-            _invalid("wei", hex(wanted), f"at least {hex(has)}, what the account has")
+            invalid("wei", hex(wanted), f"at least {hex(has)}, what the account has")
         chain.fund(address, wanted - has)
         return True
-
-
-async def serve_chain(rpc: ChainRpc, scope: Any, receive: Any, send: Any) -> None:
-    """Answer one HTTP request (ASGI): a POST with a JSON-RPC request of at most 1 MiB."""
-    if scope["method"] != "POST":
-        await _respond(send, 405, b"", [(b"allow", b"POST")])
-        return
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body += message.get("body", b"")
-        if len(body) > BODY_BYTES_MAX:
-            await _respond(send, 413, b"", [(b"connection", b"close")])
-            return
-        if not message.get("more_body", False):
-            break
-    answer = await rpc.answer(body)
-    await _respond(send, 200, answer, [(b"content-type", b"application/json")])
 
 
 async def _respond(send: Any, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-# --- reading params ---
 
 
 def _request(body: bytes) -> dict[str, Any]:
@@ -360,141 +360,3 @@ def _request(body: bytes) -> dict[str, Any]:
 
 def _response(number: object, name: str, value: object) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": number, name: value}).encode()
-
-
-def _invalid(name: str, found: object, expected: str) -> NoReturn:
-    shown = repr(found)
-    shown = shown if len(shown) <= 80 else shown[:77] + "..."
-    raise ChainRpcError(INVALID_PARAMS, f"{name}: was {shown}, expected {expected}")
-
-
-def _fields(name: str, value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        _invalid(name, value, "an object")
-    return value
-
-
-def _data(name: str, value: object) -> bytes:
-    if isinstance(value, str) and value.startswith("0x"):
-        try:
-            return bytes.fromhex(value[2:])
-        except ValueError:
-            pass
-    _invalid(name, value, "0x and an even number of hex digits")
-
-
-def _address(name: str, value: object) -> bytes:
-    data = _data(name, value)
-    if len(data) != 20:
-        _invalid(name, value, "an address of 20 bytes")
-    return data
-
-
-def _hash(name: str, value: object) -> bytes:
-    data = _data(name, value)
-    if len(data) != 32:
-        _invalid(name, value, "32 bytes")
-    return data
-
-
-def _quantity(name: str, value: object) -> int:
-    if isinstance(value, str) and value.startswith("0x") and 3 <= len(value) <= 66:
-        try:
-            return int(value[2:], 16)
-        except ValueError:
-            pass
-    _invalid(name, value, "0x and hex digits, at most 32 bytes")
-
-
-def _block_of(chain: EmbeddedChain, place: object) -> int:
-    if place in ("latest", "pending", "safe", "finalized"):
-        return chain.block_number()
-    if place == "earliest":
-        return 0
-    return _quantity("block", place)
-
-
-def _newest(chain: EmbeddedChain, place: object) -> None:
-    if _block_of(chain, place) != chain.block_number():
-        _invalid("block", place, '"latest": older states are read with eth_call')
-
-
-def _topics(value: object) -> list[frozenset[bytes] | None]:
-    """Return what each place of a log's topics may be, None for anything."""
-    if not isinstance(value, list) or len(value) > 4:
-        _invalid("topics", value, "a list of at most 4")
-    found: list[frozenset[bytes] | None] = []
-    for one in value:
-        choices = one if isinstance(one, list) else [one]
-        is_any = one is None
-        found.append(None if is_any else frozenset(_hash("topic", topic) for topic in choices))
-    return found
-
-
-def _matches(log: Log, topics: list[frozenset[bytes] | None]) -> bool:
-    if len(topics) > len(log.topics):
-        return False
-    return all(wanted is None or log.topics[place] in wanted for place, wanted in enumerate(topics))
-
-
-# --- showing ---
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
-
-
-def _name_of(chain: EmbeddedChain, entry: bytes) -> bytes | None:
-    """Return the hash of the transaction that a block's entry is, None where it is none."""
-    if entry[:1] != b"\x01":
-        return None
-    return _core.keccak256(_TRANSACTION_TAG + chain.chain_id.to_bytes(8, "big") + entry)
-
-
-def _shown_block(block: Block, transactions: list[Any], gas_used: int) -> dict[str, Any]:
-    return {
-        "number": hex(block.number),
-        "hash": _hex(block.hash),
-        "parentHash": _hex(block.parent_hash),
-        "timestamp": hex(block.time_s),
-        "baseFeePerGas": _BASE_FEE,
-        "gasLimit": _GAS_OF_A_BLOCK,
-        "gasUsed": hex(gas_used),
-        "miner": _hex(ZERO_ADDRESS),
-        "transactions": transactions,
-    }
-
-
-def _shown_receipt(
-    receipt: Receipt, name: bytes, sender: bytes, to: bytes | None
-) -> dict[str, Any]:
-    made = receipt.contract_address
-    return {
-        "transactionHash": _hex(name),
-        "transactionIndex": "0x0",
-        "blockNumber": hex(receipt.block_number),
-        "blockHash": _hex(receipt.block_hash),
-        "from": _hex(sender),
-        "to": None if to is None else _hex(to),
-        "status": "0x1" if receipt.success else "0x0",
-        "gasUsed": hex(receipt.gas_used),
-        "cumulativeGasUsed": hex(receipt.gas_used),
-        "effectiveGasPrice": _BASE_FEE,
-        "contractAddress": None if made is None else _hex(made),
-        "logs": [_shown_log(log) for log in receipt.logs],
-        "type": "0x2",
-    }
-
-
-def _shown_log(log: Log) -> dict[str, Any]:
-    return {
-        "address": _hex(log.address),
-        "topics": [_hex(topic) for topic in log.topics],
-        "data": _hex(log.data),
-        "blockNumber": hex(log.block_number),
-        "blockHash": _hex(log.block_hash),
-        "transactionHash": _hex(log.transaction_hash),
-        "transactionIndex": "0x0",
-        "logIndex": hex(log.index),
-        "removed": False,
-    }

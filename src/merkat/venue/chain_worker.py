@@ -91,6 +91,7 @@ class ChainWorker:
         if self._ended:
             raise ChainStoppedError
         self._queue.put_nowait(_Job(run, future))
+        self._check_ended()
         return future
 
     def advance(self, time_ns: int) -> tuple[list[bytes], int]:
@@ -113,7 +114,13 @@ class ChainWorker:
                 self._queue.put(task, timeout=IDLE_S)
             except queue.Full:
                 continue
+            self._check_ended()
             return
+
+    def _check_ended(self) -> None:
+        """Cancel what was put after the thread had emptied the queue for the last time."""
+        if self._ended:
+            self._cancel_waiting()
 
     # --- the thread ---
 

@@ -117,9 +117,17 @@ class VenueFolder:
             if directory.exists():
                 shutil.rmtree(directory)
 
-    def finish(self, settings: Settings) -> None:
+    def finish(self, settings: Settings, start_ns: int) -> None:
         """Note that the set-up is done: from now on the folder is only ever gone on with."""
-        self._write_state(READY, settings)
+        self._write_state(READY, settings, start_ns)
+
+    def start_ns(self) -> int:
+        """Return when the venue's blocks began to be counted, ns. Raises FolderError."""
+        content = self._read() or {}
+        start_ns = content.get("start_ns")
+        if not isinstance(start_ns, int):
+            raise FolderError(f"{self._up}: start_ns is {start_ns!r}; expected what was written")
+        return start_ns
 
     def secret(self) -> bytes:
         """Return the sequencer's private key. Raises FolderError."""
@@ -145,8 +153,8 @@ class VenueFolder:
             )
         return dict(content)
 
-    def _write_state(self, state: str, settings: Settings) -> None:
-        content = {"format": FORMAT, "state": state, **asdict(settings)}
+    def _write_state(self, state: str, settings: Settings, start_ns: int = 0) -> None:
+        content = {"format": FORMAT, "state": state, **asdict(settings), "start_ns": start_ns}
         _write(self._up, json.dumps(content, indent=2).encode() + b"\n")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 import structlog
 
+from merkat.api.protocols import ABORT
 from merkat.link import frames
 from merkat.link.frames import Answer, FrameError, Hello, ReleasedFrame
 from merkat.venue.feed import Feed, cut_before
@@ -29,7 +30,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 CONNECTIONS_MAX: Final = 256
 # Replays of history at one time; further followers wait for their turn.
 REPLAYS_MAX: Final = 2
-CLOSE_TIMEOUT_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 2.0
 ADVANCE_NS_MAX: Final = 400 * 86_400 * 1_000_000_000
 _REASON_BYTES_MAX: Final = 123  # of a close frame
 
@@ -72,7 +73,7 @@ class LinkServer:
         if (await receive())["type"] != "websocket.connect":
             return
         await send({"type": "websocket.accept"})
-        connection = Connection(self, receive, send)
+        connection = Connection(self, receive, send, scope.get("extensions", {}).get(ABORT))
         end = self._ending
         if len(self._connections) >= CONNECTIONS_MAX:
             end = LinkEndError(
@@ -116,11 +117,18 @@ class LinkServer:
 class Connection:
     """One link: where its follower stands in the log, and the answers that wait for that."""
 
-    def __init__(self, server: LinkServer, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        server: LinkServer,
+        receive: Receive,
+        send: Send,
+        abort: Callable[[], None] | None,
+    ) -> None:
         self.wake = asyncio.Event()
         self._server = server
         self._receive = receive
         self._send = send
+        self._abort = abort
         self._next: int | None = None  # the follower's next log number, None without one
         self._at_bytes: int | None = None  # its place in the feed's bytes, None while in history
         # Encoded answers, each with the last log number that must have been released before it.
@@ -153,11 +161,16 @@ class Connection:
             await self.say_goodbye(self._end)
 
     async def say_goodbye(self, end: LinkEndError) -> None:
-        """Close with a code and a reason, as far as the other side still reads."""
+        """Close with a code and a reason; cut off who does not even read that."""
         reason = end.reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
-        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
+        try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._send({"type": "websocket.close", "code": end.code, "reason": reason})
+        except TimeoutError:
+            if self._abort is not None:
+                self._abort()
+        except (OSError, RuntimeError):
+            return  # it is gone already
 
     def end(self, end: LinkEndError) -> None:
         """End the link from outside."""

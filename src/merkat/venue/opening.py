@@ -15,7 +15,7 @@ from merkat.sdk.layouts import micro_ops_of
 from merkat.sequencer.admission import Command
 from merkat.sequencer.pipeline import READ_BYTES, Sequencer
 from merkat.settlement.custody import Custody
-from merkat.venue.clock import Clock, VirtualClock, WallClock
+from merkat.venue.clock import SECOND_NS, Clock, VirtualClock, WallClock
 from merkat.venue.folder import READY, FolderError, Settings, VenueFolder
 from merkat.venue.scene import VenueScene, parse_scene, read_scene
 from merkat.venue.signers import Signers
@@ -71,8 +71,10 @@ def open_venue(
         _log.warning("set_up_again", reason="the last one was interrupted before it was ready")
         settings = _agreed(folder, settings)
     folder.begin_again()
-    opened = _set_up(folder, parse_scene(folder.scene.read_bytes()), settings)
-    folder.finish(settings)
+    kept = parse_scene(folder.scene.read_bytes())
+    start_ns = time.time_ns() if kept.start_ns is None else kept.start_ns
+    opened = _set_up(folder, kept, settings, start_ns)
+    folder.finish(settings, start_ns)
     return opened
 
 
@@ -88,10 +90,9 @@ def _agreed(folder: VenueFolder, asked: Settings) -> Settings:
     return kept
 
 
-def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings) -> Opened:
+def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings, start_ns: int) -> Opened:
     """Make chain and contracts, bring the scene through timelock and Vault, take its items."""
     started_s = time.perf_counter()
-    start_ns = time.time_ns() if scene.start_ns is None else scene.start_ns
     custody = Custody.create(
         folder.chain,
         start_ns,
@@ -134,9 +135,9 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
     if custody.chain.recovery_message:
         _log.warning("chain_recovered", message=custody.chain.recovery_message)
     signers = catch_up(custody, sequencer.journal, sequencer.domain)
-    if not settings.virtual_clock:
-        # No blocks are made for the time that nobody was there.
-        custody.next_ns = max(custody.next_ns, clock.now_ns())
+    # The slots go on as if nothing had been; on a wall clock, without those that nobody was there
+    # for.
+    custody.next_ns = next_slot(folder.start_ns(), settings.block_seconds, clock.now_ns())
     owners = frozenset(one.owner for one in parse_scene(folder.scene.read_bytes()).deposits)
     if settings.demo:
         custody.known_already(owners)
@@ -145,6 +146,12 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
     return Opened(
         folder.venue, sequencer, custody, signers, clock, secret, settings, owners, resumed=True
     )
+
+
+def next_slot(start_ns: int, block_seconds: int, now_ns: int) -> int:
+    """Return the first slot of a block that is after a time."""
+    slot_ns = block_seconds * SECOND_NS
+    return start_ns + ((now_ns - start_ns) // slot_ns + 1) * slot_ns
 
 
 def catch_up(custody: Custody, journal: _core.Journal, domain: Domain) -> Signers:

@@ -15,13 +15,15 @@ from typing import Any, Final
 
 import structlog
 import uvloop
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
 
 from merkat.api.limits import Limits, Rate
-from merkat.api.server import build_app
+from merkat.api.server import Server, build_app, serve
 from merkat.link import frames
 from merkat.link.frames import Hello
 from merkat.sequencer.pipeline import Released
-from merkat.venue.chain_rpc import ChainRpc, serve_chain
+from merkat.venue.chain_rpc import ChainRpc
 from merkat.venue.chain_worker import ChainWorker
 from merkat.venue.feed import Feed, frames_of
 from merkat.venue.folder import Settings, VenueFolder
@@ -31,14 +33,13 @@ from merkat.venue.methods import registry
 from merkat.venue.opening import Opened, open_venue
 from merkat.venue.sequencing import Sequencing
 from merkat.venue.service import VenueService
-from merkat.venue.serving import Application, Serving
 
 # A thread that computes gives way to the one that answers after so many seconds.
 SWITCH_INTERVAL_S: Final = 0.0005
 LINK_PATH: Final = "/ws/link"
 CHAIN_PATH: Final = "/chain"
-# Credits of venue/submit_signed_command, per address.
-SUBMISSIONS: Final = Rate(2_000, 10_000)
+# A follower that replays history may be long at one frame: it has time to answer a ping.
+LIMITS: Final = Limits(ping_seconds=60.0, orders=Rate(2_000, 10_000))
 
 _log = structlog.get_logger("merkat.venue")
 
@@ -106,10 +107,11 @@ class Venue:
         self.chain.start()
         self.sequencing.start()
 
-    async def stop(self) -> None:
-        """End the links, sequence what waits, seal, close journal and chain."""
+    async def stop(self, server: Server) -> None:
+        """End the links, sequence what waits, listen no more, seal, close journal and chain."""
         await self.links.close()
         await asyncio.to_thread(self.sequencing.stop)
+        await server.stop()
         await asyncio.to_thread(self.chain.stop)
         self.service.close()
         self.opened.sequencer.close()
@@ -181,13 +183,14 @@ async def _main(options: Options, opened: Opened) -> None:
         loop.add_signal_handler(number, end)
     digests = opened.sequencer.digests()
     venue = Venue(opened, end)
-    serving = await Serving.start(_application(venue), options.host, options.port)
+    server = await serve(
+        _application(venue), options.host, options.port, frame_bytes=frames.FRAME_BYTES_MAX
+    )
     venue.start()
-    host = f"[{options.host}]" if ":" in options.host else options.host
     ready = {
-        "url": f"http://{host}:{serving.port}",
-        "link_url": f"ws://{host}:{serving.port}{LINK_PATH}",
-        "chain_url": f"http://{host}:{serving.port}{CHAIN_PATH}",
+        "url": server.url,
+        "link_url": server.url.replace("http", "ws", 1) + LINK_PATH,
+        "chain_url": server.url + CHAIN_PATH,
         "log_number": digests.log_number,
         "state_root": "0x" + digests.state_root.hex(),
         "venue_digest": "0x" + digests.venue_digest.hex(),
@@ -198,24 +201,18 @@ async def _main(options: Options, opened: Opened) -> None:
     try:
         await ending
     finally:
-        await venue.stop()
-        await serving.stop()
+        await venue.stop(server)
         _log.info("stopped", log_number=opened.sequencer.log_number)
 
 
-def _application(venue: Venue) -> Application:
-    """Return the application of the venue's port: link, chain, and the dialect for the rest."""
-    dialect = build_app(registry, venue.service, limits=Limits(orders=SUBMISSIONS))
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "websocket" and scope["path"] == LINK_PATH:
-            await venue.links(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == CHAIN_PATH:
-            await serve_chain(venue.chain_rpc, scope, receive, send)
-        else:
-            await dialect(scope, receive, send)
-
-    return application
+def _application(venue: Venue) -> Starlette:
+    """Return the application of the venue's port: the dialect, the link and the chain."""
+    app = build_app(registry, venue.service, limits=LIMITS)
+    app.router.routes += [
+        WebSocketRoute(LINK_PATH, venue.links),
+        Route(CHAIN_PATH, venue.chain_rpc),
+    ]
+    return app
 
 
 def _say_ready(ready: dict[str, object], as_json: bool) -> None:

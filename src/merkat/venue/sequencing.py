@@ -271,19 +271,19 @@ class Sequencing:
         return answers
 
     def _submit(self, time_ns: int, part: list[bytes]) -> list[Answer]:
-        if not part:
-            return []
-        number = self.sequencer.log_number
-        refusals = self.sequencer.submit([Command(time_ns, command) for command in part])
-        reasons = {refusal.position: refusal.reason for refusal in refusals}
         answers = []
-        for position in range(len(part)):
-            reason = reasons.get(position)
-            if reason is None:
-                number += 1
-                answers.append(Answer(number, ""))
-            else:
-                answers.append(Answer(0, reason))
+        bound = self.sequencer.batch_commands_max
+        for at in range(0, len(part), bound):
+            number = self.sequencer.log_number
+            submitted = [Command(time_ns, command) for command in part[at : at + bound]]
+            refusals = self.sequencer.submit(submitted)
+            reasons = {refusal.position: refusal.reason for refusal in refusals}
+            for position in range(len(submitted)):
+                reason = reasons.get(position)
+                number += reason is None
+                answers.append(Answer(number, "") if reason is None else Answer(0, reason))
+            if self.sequencer.must_release():
+                self._release()
         return answers
 
     def _activate(self, wait: bool) -> None:
