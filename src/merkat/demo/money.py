@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,6 +11,8 @@ from merkat.settlement.contracts import Contracts, find
 from merkat.settlement.proofs import AccountProof, ProofError
 
 TOKEN: Final = 0
+# The hashes under the state root, in their order.
+ROOTS: Final = ("accounts", "orders", "sessions", "instruments", "groups", "globals")
 _CASH_WORD: Final = 3
 
 
@@ -51,18 +54,25 @@ class ChainReader:
         self._chain.close()
 
 
-def proof_of(answer: dict[str, Any]) -> AccountProof:
-    """Return the proof in an answer of `venue/get_account_proof`. Raises ProofError."""
+def proof_of(answer: Mapping[str, Any]) -> tuple[int, AccountProof]:
+    """Return batch and proof in an answer of `venue/get_account_proof`. Raises ProofError.
+
+    What the answer says of the state root is not read: that comes from the chain.
+    """
     try:
-        return AccountProof(
+        roots = answer["roots"]
+        return int(answer["batch"]["index"]), AccountProof(
             int(answer["account"]),
-            *(
-                tuple(bytes.fromhex(one.removeprefix("0x")) for one in answer[name])
-                for name in ("words", "siblings", "parts")
-            ),
+            tuple(_bytes(word) for word in answer["words"]),
+            tuple(_bytes(sibling) for sibling in answer["siblings"]),
+            tuple(_bytes(roots[name]) for name in ROOTS),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ProofError(f"the answer is no proof: {error!r}") from error
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
 
 
 def leads_to(proof: AccountProof, root: bytes) -> bool:

@@ -24,7 +24,6 @@ from merkat.demo.stage import Stage, StageError
 from merkat.demo.telling import Chronicle
 from merkat.demo.view import Teller
 from merkat.sdk import commands
-from merkat.settlement.proofs import AccountProof
 
 PERIOD_NS: Final = 5 * SECOND_NS
 VECTOR_EVERY: Final = 2
@@ -144,7 +143,9 @@ class Story:
         self.board.act = "anchor"
         reader = await asyncio.to_thread(ChainReader, self.stage.url_of("chain_url"))
         try:
-            batch, proof = await self._proof(reader)
+            api = self.stage.apis[roles.YOU]
+            params = {"account": self.you.account}
+            batch, proof = proof_of(await api.call("venue/get_account_proof", params))
             root = await asyncio.to_thread(reader.root, batch)
             self._tokens_before = await asyncio.to_thread(reader.tokens, self.you.owner)
         finally:
@@ -164,14 +165,6 @@ class Story:
         verdict = "refused" if self.report.tampered_refused else "ACCEPTED"
         self.teller.line("tampered", f"one bit of your cash flipped: {verdict}")
         await self.pace.read(READ_S)
-
-    async def _proof(self, reader: ChainReader) -> tuple[int, AccountProof]:
-        """Return the newest batch and your proof in it."""
-        api = self.stage.apis[roles.YOU]
-        batch = await asyncio.to_thread(reader.last_batch)
-        params = {"account": self.you.account, "batch": batch}
-        answer = await api.call("venue/get_account_proof", params)
-        return batch, proof_of(answer)
 
     async def _withdraw(self) -> None:
         """Sign a withdrawal with the wallet: no session can."""

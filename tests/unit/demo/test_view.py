@@ -36,7 +36,7 @@ def full_board() -> Board:
             Holder(name, USD(-12_345), USD("-1.234"), USD("0.01"), USD(-250), USD(1_250), stage)
             for name, stage in (("ada", 0), ("carol", 1))
         ],
-        chain=[Strike(USD(100_000), USD(1_200), None, 0.55)],
+        chain=[Strike(USD(100_000), USD(1_200), None, USD("0.5512"))],
         chain_name="26NOV26",
         margin=Margin("carol", USD("2.4"), USD(9_000), USD(10_500), 1),
         trades=1_234,
@@ -101,7 +101,7 @@ def test_the_option_chain_is_shown_while_the_story_opens() -> None:
     text = "\n".join(drawn(board))
     assert "options 26NOV26" in text
     assert "1,200" in text
-    assert "55%" in text
+    assert "0.55" in text
 
 
 def test_a_venue_that_is_down_is_said_loudly() -> None:
