@@ -221,10 +221,10 @@ class Connection:
         self.wake.set()
 
     def _submit(self, frame: frames.Submit) -> None:
-        loop, request = self._server.loop, frame.request
+        request = frame.request
 
         def done(answers: list[Answer]) -> None:
-            loop.call_soon_threadsafe(self._answered, request, answers)
+            self._answered(request, answers)
 
         self._offer(request, lambda sequencing: sequencing.offer(Request(frame.commands, done)))
 
@@ -235,11 +235,10 @@ class Connection:
             raise LinkEndError(frames.CLOSE_MALFORMED, reason)
         if frame.time_ns > sequencing.clock.now_ns() + ADVANCE_NS_MAX:
             raise LinkEndError(frames.CLOSE_MALFORMED, "advance: expected at most 400 days ahead")
-        loop, request = self._server.loop, frame.request
+        request = frame.request
 
         def done(time_ns: int) -> None:
-            encoded = frames.encode_advanced(request, time_ns)
-            loop.call_soon_threadsafe(self._settled, encoded)
+            self._settled(frames.encode_advanced(request, time_ns))
 
         self._offer(
             request,
@@ -256,7 +255,7 @@ class Connection:
         self._put(0, frames.encode_busy(request))
 
     def _answered(self, request: int, answers: list[Answer]) -> None:
-        """Take the answers of a request (event loop)."""
+        """Take the answers of a request."""
         self._in_flight -= 1
         last = max(answer.log_number for answer in answers)
         self._put(last, frames.encode_submitted(request, answers))

@@ -82,7 +82,7 @@ class Venue:
             opened.clock,
             self.chain,
             self._publish,
-            lambda time_ns: self._call(self.links.ticked, time_ns),
+            lambda time_ns: self.links.ticked(time_ns),
             lambda error: self._thread_failed("sequencing", error),
         )
         journal = opened.sequencer.journal
@@ -131,18 +131,22 @@ class Venue:
         """Call a function on the event loop, from another thread."""
         self.loop.call_soon_threadsafe(function, *arguments)
 
-    def _publish(self, released: list[Released]) -> None:
-        """Bring durable batches to the event loop (sequencing thread)."""
+    def _publish(self, released: list[Released], calls: list[Callable[[], None]]) -> None:
+        """Bring durable batches and what follows them to the event loop (sequencing thread)."""
         encoded = [
             (frame.first_log_number, frame.count, frames.encode_released(frame))
             for batch in released
             for frame in frames_of(batch)
         ]
-        self._call(self._published, encoded)
+        self._call(self._published, encoded, calls)
 
-    def _published(self, encoded: list[tuple[int, int, bytes]]) -> None:
+    def _published(
+        self, encoded: list[tuple[int, int, bytes]], calls: list[Callable[[], None]]
+    ) -> None:
         for first, count, data in encoded:
             self.feed.append(first, count, data)
+        for call in calls:
+            call()
         self.links.published()
 
     def _thread_failed(self, thread: str, error: BaseException) -> None:

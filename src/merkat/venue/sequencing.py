@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from merkat.link.frames import Answer
@@ -43,7 +44,7 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Commands of a client. `done` is called, on the sequencing thread, once they are durable."""
+    """Commands of a client. `done` is called, on the event loop, once they are durable."""
 
     commands: Sequence[bytes]
     done: Callable[[list[Answer]], None]
@@ -51,7 +52,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class AdvanceRequest:
-    """A move of the virtual clock. `done` is called with the time that it stands at."""
+    """A move of the virtual clock. `done` is called, on the event loop, with its new time."""
 
     time_ns: int
     done: Callable[[int], None]
@@ -71,14 +72,14 @@ class ChainSide(Protocol):
         """Return when something is due next."""
 
 
-Publish = Callable[[list[Released]], None]
+Publish = Callable[[list[Released], list[Callable[[], None]]], None]
 
 
 class Sequencing:
     """Gathers, sequences, waits for the disk, publishes. Use `start` and `stop`.
 
-    `publish` is called on the sequencing thread with every durable batch, before `done` of the
-    requests in it. `failed` is called once with the error that ended the thread.
+    `publish` is called on the sequencing thread with durable batches and what is to be called, on
+    the event loop, once they are published. `failed` is called once with what ended the thread.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Sequencing:
         self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._waiting_commands = 0
         self._waiting_cancels = 0
+        self._outgoing: list[Released] = []
         self._stopping = False
         self._next_tick_ns = clock.now_ns()
         self._thread = threading.Thread(target=self._run, name="sequencing", daemon=True)
@@ -201,10 +203,18 @@ class Sequencing:
         if system and system[-1] == commands.tick():
             now_ns = self.clock.now_ns()
             self._next_tick_ns = now_ns - now_ns % SECOND_NS + SECOND_NS
-            self._ticked(now_ns)
+            self._deliver([partial(self._ticked, now_ns)])
         if advance is not None:
-            advance.done(self._advance(advance.time_ns))
+            now_ns = self._advance(advance.time_ns)
+            self._deliver([partial(self._ticked, now_ns), partial(advance.done, now_ns)])
+        if self._outgoing:
+            self._deliver([])
         return True
+
+    def _deliver(self, calls: list[Callable[[], None]]) -> None:
+        """Publish what is durable, then have these called."""
+        released, self._outgoing = self._outgoing, []
+        self._publish(released, calls)
 
     def _has_work(self) -> bool:
         return bool(self._ordinary or self._cancels or self._system or self._jobs)
@@ -243,14 +253,16 @@ class Sequencing:
         """Sequence requests and answer them once they are durable."""
         submitted = [command for request in requests for command in request.commands]
         answers = self._sequence(submitted, foreign=True)
+        calls: list[Callable[[], None]] = []
         at = 0
         for request in requests:
             end = at + len(request.commands)
-            request.done(answers[at:end])
+            calls.append(partial(request.done, answers[at:end]))
             at = end
+        self._deliver(calls)
 
     def _sequence(self, submitted: Sequence[bytes], foreign: bool = False) -> list[Answer]:
-        """Sequence commands, wait for the disk, publish; returns an answer for each."""
+        """Sequence commands and wait for the disk; returns an answer for each."""
         time_ns = self.clock.now_ns()
         answers: list[Answer] = []
         part: list[bytes] = []
@@ -298,8 +310,7 @@ class Sequencing:
         released = self.sequencer.release(wait=True)
         for batch in released:
             self._chain.released(batch)
-        if released:
-            self._publish(released)
+        self._outgoing += released
 
     def _advance(self, time_ns: int) -> int:
         """Let virtual time pass: blocks with all that is due at them, a tick at each and last."""
@@ -310,7 +321,7 @@ class Sequencing:
             items, _ = self._chain.advance(moment)
             clock.move(moment)
             self._sequence([*items, commands.tick()])
-        self._ticked(clock.now_ns())
+            self._deliver([])
         return clock.now_ns()
 
     def digests(self) -> Digests:

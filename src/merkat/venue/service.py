@@ -124,15 +124,11 @@ class VenueService:
 
     async def submit(self, commands: Sequence[bytes]) -> list[Answer]:
         """Sequence commands; returns once they are durable. Raises ApiError 10028 when busy."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Answer]] = loop.create_future()
-
-        def settle(answers: list[Answer]) -> None:
-            if not future.done():
-                future.set_result(answers)
+        future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
 
         def done(answers: list[Answer]) -> None:
-            loop.call_soon_threadsafe(settle, answers)
+            if not future.done():
+                future.set_result(answers)
 
         try:
             self._sequencing.offer(Request(commands, done))
