@@ -30,8 +30,8 @@ class Wallet:
 class Keys(Protocol):
     """A way to sign and to recover that fit together."""
 
-    def wallet(self, name: str) -> Wallet:
-        """The wallet of that name."""
+    def wallet(self, name: str, scheme: int = SECP256K1) -> Wallet:
+        """The wallet of that name; a session key may be of scheme 2."""
 
     def sign(self, digest: bytes, wallet: Wallet) -> bytes:
         """65 bytes."""
@@ -43,9 +43,9 @@ class Keys(Protocol):
 class FakeKeys:
     """Signatures that carry their signer: digest ‖ address ‖ zeros ‖ v. For speed only."""
 
-    def wallet(self, name: str) -> Wallet:
+    def wallet(self, name: str, scheme: int = SECP256K1) -> Wallet:
         secret = keccak256(b"merkat tests: " + name.encode())
-        return Wallet(name, secret, keccak256(secret)[:20])
+        return Wallet(name, secret, keccak256(secret)[:20], scheme)
 
     def sign(self, digest: bytes, wallet: Wallet) -> bytes:
         return digest + wallet.address + bytes(12) + bytes([V_OF_SCHEME[wallet.scheme]])
@@ -57,13 +57,15 @@ class FakeKeys:
 class CurveKeys:
     """The specification's own curves: slow."""
 
-    def wallet(self, name: str) -> Wallet:
+    def wallet(self, name: str, scheme: int = SECP256K1) -> Wallet:
         secret = keccak256(b"merkat tests: " + name.encode())
-        return Wallet(name, secret, secp256k1.address(secret))
+        curve = p256 if scheme == P256 else secp256k1
+        return Wallet(name, secret, curve.address(secret), scheme)
 
     def sign(self, digest: bytes, wallet: Wallet) -> bytes:
-        curve = p256 if wallet.scheme == P256 else secp256k1
-        return curve.sign(digest, wallet.secret)
+        if wallet.scheme == P256:
+            return p256.sign(digest, wallet.secret)
+        return secp256k1.sign(digest, wallet.secret)
 
     def recover(self, digest: bytes, signature: bytes) -> bytes | None:
         return signatures.recover(digest, signature)

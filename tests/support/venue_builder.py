@@ -87,10 +87,11 @@ def coins(amount: float) -> int:
 
 @dataclass(frozen=True)
 class Trader:
-    """An account and the wallet that owns it."""
+    """An account and the wallet that signs for it: its owner's, or a session's key."""
 
     number: int
     wallet: Wallet
+    slot: int = 0
 
 
 @dataclass(frozen=True)
@@ -340,7 +341,7 @@ class Market:
         life_ns = MINUTE_NS // 60 if flags & IMMEDIATE_BIT else HOUR_NS
         order = Order(
             account=trader.number,
-            slot=0,
+            slot=trader.slot,
             listing=listing,
             side=side,
             flags=flags,

@@ -11,11 +11,17 @@ from merkat.spec.settle.ops import Inbox, WriteOff, encode_op
 from tests.unit.spec.option_world import OptionWorld
 from tests.unit.spec.settle import test_rules as perpetuals
 from tests.unit.spec.settle import test_rules_of_derivatives as derivatives
+from tests.unit.spec.settle import test_rules_of_sessions as sessions
 from tests.unit.spec.world import ALICE, COIN, World, recover
 
 
 def run_cases() -> None:
     for _, _, make in perpetuals.CASES:
+        world = World.ready()
+        refused, accepted = make(world)
+        apply_input(world.state, encode_op(refused, 0, 1), recover)
+        apply_input(world.state, encode_op(accepted, 1, 1), recover)
+    for _, _, make in sessions.CASES:
         world = World.ready()
         refused, accepted = make(world)
         apply_input(world.state, encode_op(refused, 0, 1), recover)
@@ -68,8 +74,10 @@ def test_every_settlement_rule_is_seen_from_both_sides() -> None:
         run_items()
         run_others()
 
-    rules = [rule.id for rule in all_rules() if rule.id[0] in "SIWPFEQD"]
+    rules = [rule.id for rule in all_rules() if rule.id[0] in "SIWPFEQDK"]
     missing = [(rule, side) for rule in rules for side in (True, False) if (rule, side) not in seen]
     assert not missing, f"these sides of rules are not tested: {missing}"
-    expected = 83 + 13 + 3 + 4 + 9 + 2 + 3
-    assert len(rules) == expected, "rules.md has 83; derivatives.md I 13, F 3, W 4, E 9, Q 2, D 3"
+    expected = 83 + 13 + 3 + 4 + 9 + 2 + 3 + 12
+    assert len(rules) == expected, (
+        "rules.md has 83; derivatives.md I 13, F 3, W 4, E 9, Q 2, D 3; sessions.md K 12"
+    )

@@ -13,11 +13,14 @@ from tests.unit.spec.venue import (
     test_rules_of_matching,
     test_rules_of_orders,
     test_rules_of_resting_orders,
+    test_rules_of_sessions,
 )
 
 DROPPED = {"M-05"}
 """Ids that the rule book only mentions; an id is never given again."""
-RULE_BOOK = [ROOT / "docs" / "spec" / name for name in ("rules.md", "derivatives.md")]
+RULE_BOOK = [
+    ROOT / "docs" / "spec" / name for name in ("rules.md", "derivatives.md", "sessions.md")
+]
 LETTERS = "ACOXM"
 
 
@@ -40,9 +43,10 @@ def test_every_rule_has_an_accepted_and_a_refused_case() -> None:
             test_rules_of_derivatives,
             test_rules_of_orders,
             test_rules_of_resting_orders,
+            test_rules_of_sessions,
         )
         for case in module.CASES
     }
-    cased |= {case.rule_id for case in test_rules_of_matching.CASES} | {"M-07"}
+    cased |= {case.rule_id for case in test_rules_of_matching.CASES} | {"M-07", "M-09"}
     venue_cases = {rule_id for rule_id in cased if rule_id[0] in LETTERS}
     assert venue_cases == venue_rules(), "rules without a case, or cases without a rule"
