@@ -155,7 +155,7 @@ def _refusals(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[Any,
     elif isinstance(value, dict | list):
         if len(path) >= DEPTH_MAX:
             reason = f"nested deeper than {DEPTH_MAX} levels"
-            yield path[:3], _Refused(reason, "send a flatter request")
+            yield path[:2], _Refused(reason, "send a flatter request")
             return
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, str) and _HALF_PAIR.search(key):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType
-
 from merkat.api.numbers import coins, decimal, rate, usd
 from merkat.api.public.service import QUOTE, index_name, kind_of, milliseconds, state_of
 from merkat.api.public.shapes import (
@@ -126,11 +124,12 @@ def underlying_index(view: View, found: Instrument) -> str:
     return name if name in view.by_name else f"SYN.{name}"
 
 
-def greeks(ticker: Ticker) -> Greeks | UnsetType:
-    """Return the Greeks of an option in the units of the dialect."""
+def greeks(ticker: Ticker) -> Greeks:
+    """Return the Greeks of an option in the units of the dialect; zeros where it has no row."""
     row, option = ticker.row, ticker.option
     if row is None or option is None:
-        return UNSET
+        zero = Decimal(0)
+        return Greeks(zero, zero, zero, zero, 0.0)
     return Greeks(
         delta=rate(row.delta),
         gamma=decimal(row.gamma, _GAMMA_DECIMALS),
@@ -175,7 +174,7 @@ def ticker_fields(view: View, found: Instrument, ticker: Ticker) -> dict[str, An
 def _option_fields(view: View, found: Instrument, ticker: Ticker) -> dict[str, Any]:
     option = ticker.option
     return {
-        "greeks": greeks(ticker) or Greeks(*[Decimal(0)] * 4, 0.0),
+        "greeks": greeks(ticker),
         "mark_iv": percent(option.mark_iv if option else None),
         "bid_iv": percent(option.bid_iv if option else None),
         "ask_iv": percent(option.ask_iv if option else None),
