@@ -398,7 +398,7 @@ def test_m_09_a_maker_that_settlement_knows_is_not_tested() -> None:
     market.epoch(usd(102))
     reply = market.place(bob, BUY, usd(100), coins(0.5))
     assert len(reply.of(Trade)) == 1, reply.events
-    assert not reply.ops(OrderOpen)[:1] or reply.ops(OrderOpen)[0].order.slot == 0
+    assert [op.order.slot for op in reply.ops(OrderOpen)] == [0], "the taker alone is opened"
     check_invariants(market.venue)
 
 
@@ -483,8 +483,11 @@ def test_a_venue_with_sessions_comes_back_from_its_snapshot() -> None:
         "slot 16": encoded[: first + 11] + b"\x10" + encoded[first + 12 :],
     }.items():
         with pytest.raises(MalformedError):
-            Venue.from_snapshot(CONFIG, data.replace(encoded, bad), market.keys.recover)
-            pytest.fail(what)
+            pytest.fail(f"{what}: {read_with(data.replace(encoded, bad), market)}")
+
+
+def read_with(data: bytes, market: SessionMarket) -> Venue:
+    return Venue.from_snapshot(CONFIG, data, market.keys.recover)
 
 
 @pytest.mark.parametrize("scheme", [1, 2])
