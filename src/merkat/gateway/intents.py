@@ -107,7 +107,7 @@ class Intent:
     created_ns: int
     label: str = ""
     asked: str = ""
-    time_in_force: int = TimeInForce.GOOD_TIL_CANCELLED
+    time_in_force: TimeInForce = TimeInForce.GOOD_TIL_CANCELLED
     reduce_only: bool = False
     fate: Fate = Fate.UNKNOWN
     log_number: int = 0
@@ -264,7 +264,7 @@ def _intent(row: tuple[Any, ...]) -> Intent:
         created_ns=created_ns,
         label=label,
         asked=asked,
-        time_in_force=time_in_force,
+        time_in_force=TimeInForce(time_in_force),
         reduce_only=bool(reduce_only),
         fate=Fate(fate),
         log_number=log_number,

@@ -20,7 +20,7 @@ ACCOUNTS_END: Final = 1 << 28
 SECRET_BYTES: Final = 32
 SCHEMES: Final = {"secp256k1": SECP256K1, "p256": P256}
 # What a client of the dialect may do here. Withdrawing is the wallet's alone.
-SCOPES: Final = ("account:read", "trade:read_write", "wallet:none", "block_trade:none")
+SCOPES: Final = frozenset({"read", "trade"})
 
 
 class KeysFileError(Exception):
@@ -59,7 +59,7 @@ class KeyedClient:
     slot: int
     scheme: int
     session_secret: bytes = field(repr=False)
-    scopes: tuple[str, ...] = SCOPES
+    scopes: frozenset[str] = SCOPES
 
     @property
     def signer(self) -> tuple[int, int]:

@@ -158,6 +158,14 @@ class Sender:
             count += 1
         return count
 
+    def fate_of(self, intent: Intent) -> asyncio.Future[Settled] | None:
+        """Return the future of an intent that is not settled; None where it is."""
+        sending = self._pending.get(intent.command)
+        if sending is None:
+            waiting = (one for one in self._orders.waiting if one.intent is intent)
+            sending = next(waiting, None)
+        return sending.future if sending is not None else None
+
     def in_flight(self, account: int) -> list[Sending]:
         """Return the orders, amendments and renewals of an account whose fate is not known."""
         candidates = [*self._orders.waiting, *self._pending.values()]
@@ -169,6 +177,11 @@ class Sender:
     def waiting_count(self) -> int:
         """Return how many commands are not settled."""
         return len(self._pending) + len(self._orders.waiting) + len(self._cancels.waiting)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether commands can be sent now."""
+        return self._up.is_set()
 
     async def wait_up(self, seconds: float) -> bool:
         """Return whether the link is up, at the latest after so many seconds."""

@@ -38,7 +38,8 @@ def sign_all(domain: Domain, commands: Sequence[bytes], signers: Sequence[Signer
     """
     framed = b"".join([part for c in commands for part in (len(c).to_bytes(FRAME_BYTES, "big"), c)])
     secrets = b"".join([signer.secret for signer in signers])
-    filled = _core.sign_commands(*domain.parts, framed, secrets)
+    schemes = bytes([signer.scheme for signer in signers])
+    filled = _core.sign_commands(*domain.parts, framed, secrets, schemes)
     signed = []
     at = 0
     for command in commands:
