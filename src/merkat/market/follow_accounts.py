@@ -184,7 +184,7 @@ class AccountEvents:
         item = step.item(layout.INBOX_ITEM_AT)
         instrument = from_item(item, listing, group.base, step.time_ns)
         view.add_instrument(instrument, step.log_number)
-        step.topics.add(("instrument", listing))
+        step.touch_instrument(listing)
 
     def instrument_set(self, at: int) -> None:
         """Take another state and other fees of a listing."""
@@ -194,5 +194,4 @@ class AccountEvents:
         _, _, maker_fee, taker_fee = layout.ITEM_INSTRUMENT.unpack_from(item, layout.ITEM_BODY_AT)
         instrument = view.instruments[listing]
         instrument.state, instrument.maker_fee, instrument.taker_fee = state, maker_fee, taker_fee
-        step.topics.add(("instrument", listing))
-        step.topics.add(("ticker", listing))
+        step.touch_instrument(listing)

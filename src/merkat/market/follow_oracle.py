@@ -63,6 +63,7 @@ class OracleEvents:
             self._marks(group)
         group.pending = None
         self._sample(group, time_ns)
+        step.topics.add(("index", number))
         for listing in group.listings:
             step.topics.add(("ticker", listing))
             for account in self.view.holders[listing]:
@@ -153,8 +154,7 @@ class OracleEvents:
         instrument.delivery_price = price
         empty = not self.view.holders[listing]
         instrument.state = int(ListingState.CLOSED if empty else ListingState.DELIVERED)
-        self.step.topics.add(("instrument", listing))
-        self.step.topics.add(("ticker", listing))
+        self.step.touch_instrument(listing)
 
     def expired(self, at: int) -> None:
         """Pay a position out."""
@@ -169,4 +169,4 @@ class OracleEvents:
         step.settle(account, "delivery", amount, listing, size, price)
         if not view.holders[listing]:
             instrument.state = int(ListingState.CLOSED)
-            step.topics.add(("instrument", listing))
+            step.touch_instrument(listing)

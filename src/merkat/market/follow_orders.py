@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from merkat.market import layout
 from merkat.market.step import Step
-from merkat.market.types import Forced, Order, OrderState, Trade, UserTrade
+from merkat.market.types import ANY_LISTING, Forced, Order, OrderState, Trade, UserTrade
 from merkat.market.view import CLOSED_ORDERS_MAX
 
 _BUY = 0
@@ -234,6 +234,7 @@ class OrderEvents:
         step.records.trades.append(trade)
         step.records.candles[listing, candle.minute] = candle
         step.topics.add(("trades", listing))
+        step.topics.add(("trades", ANY_LISTING))
         step.topics.add(("ticker", listing))
         return trade
 

@@ -18,6 +18,7 @@ from merkat.market import history_tables as tables
 from merkat.market.statistics import MINUTE_NS
 from merkat.market.step import Records
 from merkat.market.types import Candle, Funding, Order, Settlement, Trade, UserTrade
+from merkat.sdk.commands import HOUR_NS
 
 ROWS_MAX: Final = 10_000
 FLUSH_RECORDS: Final = 2_048
@@ -207,8 +208,9 @@ class History:
         count: int = ROWS_MAX,
         newest_first: bool = False,
     ) -> list[Funding]:
-        """Return the hours of a group that closed in a span."""
-        where, parameters = "grp = ? AND time_ns BETWEEN ? AND ?", [group, start_ns, end_ns]
+        """Return the hours of a group whose end lies in a span."""
+        first, last = -(-start_ns // HOUR_NS) - 1, end_ns // HOUR_NS - 1
+        where, parameters = "grp = ? AND hour BETWEEN ? AND ?", [group, first, last]
         rows = self._select("funding", "*", where, parameters, "hour", count, newest_first)
         return [Funding(*row) for row in rows]
 

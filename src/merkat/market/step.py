@@ -5,6 +5,7 @@ from __future__ import annotations
 from merkat.market.book import Book
 from merkat.market.positions import move
 from merkat.market.types import (
+    ANY_LISTING,
     Candle,
     Funding,
     Order,
@@ -103,6 +104,12 @@ class Step:
         if not books or (books[-1] is not book and book not in books):
             books.append(book)
         return book
+
+    def touch_instrument(self, listing: int) -> None:
+        """Note that terms or state of a listing are others."""
+        self.topics.update(
+            (("instrument", listing), ("instrument", ANY_LISTING), ("ticker", listing))
+        )
 
     def move(self, account: int, listing: int, by: int, price: int) -> tuple[int, int]:
         """Move a position; returns its size after and the profit (1e-6 USD) that was closed."""

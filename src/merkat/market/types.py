@@ -22,7 +22,9 @@ KEY_BYTES: Final = 12
 
 Topic = tuple[str, int]
 """What changed: ("book", listing), ("ticker", listing), ("trades", listing),
-("instrument", listing), ("orders", account), ("user_trades", account), ("portfolio", account)."""
+("instrument", listing), ("index", group), ("orders", account), ("user_trades", account),
+("portfolio", account). Listing 0 of trades and instrument stands for every listing."""
+ANY_LISTING: Final = 0
 
 
 class OrderState(IntEnum):
