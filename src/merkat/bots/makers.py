@@ -63,7 +63,7 @@ class LinearMaker:
                 offset = self.half_spread + level * self.step
                 target = self.instrument.on_tick(middle * (1 + _SIGNS[side] * offset), side)
                 changed += self._quote(side, level, target, mine.get(quote_label(side, level)))
-        return _away_first(changed, quote.mark)
+        return _away_first(changed)
 
     def _quote(self, side: str, level: int, price: Decimal, order: Order | None) -> list[Want]:
         amount = self.instrument.lots(self.amount * (1 + level))
@@ -75,16 +75,17 @@ class LinearMaker:
         return [Edit(order, order.filled + amount, price)] if far or thin else []
 
 
-def _away_first(wants: list[Want], mark: Decimal) -> list[Want]:
+def _away_first(wants: list[Want]) -> list[Want]:
     """Return edits in an order in which no post-only quote meets one's own stale quote.
 
-    When the mark has risen the sells move first, when it has fallen the buys do; new orders last.
+    When prices rise the sells move first, the outermost before the others, when they fall the buys
+    do; new orders last.
     """
     edits = [want for want in wants if isinstance(want, Edit)]
     rest: list[Want] = [want for want in wants if not isinstance(want, Edit)]
     risen = sum((edit.price > edit.order.price) - (edit.price < edit.order.price) for edit in edits)
     first = SELL if risen > 0 else BUY
-    edits.sort(key=lambda edit: (edit.order.side != first, -abs(edit.price - mark)))
+    edits.sort(key=lambda edit: (edit.order.side != first, -_SIGNS[edit.order.side] * edit.price))
     return [*edits, *rest]
 
 
@@ -107,7 +108,7 @@ class OptionMaker:
     ticks_least: int = 1
     tolerance: Decimal = Decimal("0.01")
     position_most: Decimal = Decimal(3)
-    changes_most: int = 8
+    changes_most: int = 6
     closing_ms: int = 60_000
 
     def wants(
@@ -119,18 +120,24 @@ class OptionMaker:
     ) -> list[Want]:
         """Return the changes that matter most: the quotes that are off by the largest share."""
         mine = {(order.name, order.side): order for order in orders}
-        ranked: list[tuple[Decimal, int, Want]] = []
+        ranked: list[tuple[Decimal, int, list[Want]]] = []
         for quote in quotes:
             instrument = self.instruments.get(quote.name)
             if instrument is None or instrument.expiry_ms - now_ms <= self.closing_ms:
                 continue
             held = positions.get(quote.name, ZERO)
-            for side in SIDES:
-                found = self._change(instrument, quote, side, mine.get((quote.name, side)), held)
-                if found is not None:
-                    ranked.append((-found[0], len(ranked), found[1]))
-        ranked.sort()
-        return [want for _, _, want in ranked[: self.changes_most]]
+            found = [
+                self._change(instrument, quote, side, mine.get((quote.name, side)), held)
+                for side in SIDES
+            ]
+            changes = [change for change in found if change is not None]
+            if changes:
+                badness = max(off for off, _ in changes)
+                ranked.append((-badness, len(ranked), _away_first([one for _, one in changes])))
+        ranked.sort(key=lambda one: one[:2])
+        # Both sides of an option go together: a stale one would stand in the other's way.
+        wants = [want for _, _, changes in ranked for want in changes]
+        return wants[: self.changes_most]
 
     def _change(
         self, instrument: Instrument, quote: Quote, side: str, order: Order | None, held: Decimal

@@ -30,20 +30,25 @@ class Taker:
     Attributes:
         lots_most: of one order.
         position_most: beyond it, only the side that reduces; coins.
+        orders: how many it sends at once.
     """
 
     instrument: Instrument
     random: random.Random
     lots_most: int = 80
     position_most: Decimal = Decimal("0.6")
+    orders: int = 1
 
     def wants(self, position: Decimal) -> list[Want]:
-        """Return one market order."""
+        """Return market orders."""
+        return [self._order(position) for _ in range(self.orders)]
+
+    def _order(self, position: Decimal) -> Place:
         side = BUY if self.random.random() < 0.5 else SELL
         amount = self.random.randint(1, self.lots_most) * self.instrument.lot
         if abs(position) >= self.position_most:
             side = SELL if position > 0 else BUY
-        return [Place(self.instrument.name, side, amount)]
+        return Place(self.instrument.name, side, amount)
 
 
 @dataclass(slots=True)
@@ -141,15 +146,18 @@ class Bull:
     stake: Decimal
     leverage: Decimal = Decimal(12)
     eagerness: Decimal = Decimal("0.9")  # it buys when it holds less than this of its target
+    slack: Decimal = Decimal("0.002")  # above the ask, so that it need not stand for the band
     given_up: bool = field(default=False)
 
     def wants(self, quote: Quote, summary: Summary, position: Decimal) -> list[Want]:
-        """Return a market buy up to the target, none when it is there or broke."""
+        """Return an immediate buy up to the target, none when it is there or broke."""
         self.given_up = self.given_up or summary.equity * 2 < self.stake
-        if self.given_up:
+        if self.given_up or quote.ask is None:
             return []
         target = summary.equity * self.leverage / quote.mark
         if position >= target * self.eagerness:
             return []
         amount = self.instrument.lots(target - position)
-        return [Place(self.instrument.name, BUY, amount)] if amount > 0 else []
+        price = self.instrument.on_tick(quote.ask * (1 + self.slack), BUY)
+        order = Place(self.instrument.name, BUY, amount, price, immediate=True)
+        return [order] if amount > 0 else []

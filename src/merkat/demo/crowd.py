@@ -26,23 +26,19 @@ from merkat.bots.takers import Bull, Hedger, OptionTaker, Taker
 from merkat.demo import cast
 from merkat.demo.listings import Listings
 
-PERPETUAL_AMOUNT: Final = Decimal("0.6")
+PERPETUAL_AMOUNT: Final = Decimal("0.8")
 FUTURE_AMOUNT: Final = Decimal("0.3")
 YOUR_FIRST_ORDER: Final = Decimal("0.25")
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When somebody acts: at the steps that leave `offset` when divided by `every`, from `first`.
-
-    `times` is how often at such a step.
-    """
+    """When somebody acts: at steps that leave `offset` when divided by `every`, from `first` on."""
 
     bot: Bot
     every: int
     offset: int = 0
     first: int = 0
-    times: int = 1
 
     def is_due(self, step: int) -> bool:
         """Return whether somebody acts at a step."""
@@ -73,19 +69,23 @@ class Crowd:
         def chance(name: str) -> random.Random:
             return random.Random(f"merkat demonstration bot {seed} {name}")
 
-        maker = LinearMaker(perpetual, PERPETUAL_AMOUNT)
+        maker = LinearMaker(perpetual, PERPETUAL_AMOUNT, levels=2)
         future_maker = LinearMaker(
-            future, FUTURE_AMOUNT, half_spread=Decimal("0.0005"), tolerance=Decimal("0.0004")
+            future,
+            FUTURE_AMOUNT,
+            levels=2,
+            half_spread=Decimal("0.0005"),
+            tolerance=Decimal("0.0004"),
         )
-        taker = Taker(perpetual, chance(cast.TAKER))
+        taker = Taker(perpetual, chance(cast.TAKER), orders=2)
         future_taker = Taker(future, chance(cast.TAKER + " future"), lots_most=40)
         option_taker = OptionTaker(options, chance(cast.OPTION_TAKER))
         hedger = Hedger(perpetual, OptionTaker(options, chance(cast.HEDGER), lots_most=30))
         turns = [
             Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=2),
-            Turn(OptionMakerBot(desks[cast.OPTION_MAKER], OptionMaker(options)), every=2),
+            Turn(OptionMakerBot(desks[cast.OPTION_MAKER], OptionMaker(options)), every=3),
             Turn(LinearMakerBot(desks[cast.FUTURE_MAKER], future_maker), every=6),
-            Turn(TakerBot(desks[cast.TAKER], taker), every=1, times=2),
+            Turn(TakerBot(desks[cast.TAKER], taker), every=1),
             Turn(TakerBot(desks[cast.TAKER], future_taker), every=8, offset=3, first=6),
             Turn(OptionTakerBot(desks[cast.OPTION_TAKER], option_taker), every=3, first=4),
             Turn(HedgerBot(desks[cast.HEDGER], hedger), every=5, offset=1, first=6),
@@ -100,8 +100,7 @@ class Crowd:
         """Let everybody whose turn it is act."""
         for turn in self.turns:
             if turn.is_due(step):
-                for _ in range(turn.times):
-                    await turn.bot.act(now_ms)
+                await turn.bot.act(now_ms)
 
     async def your_first_order(self) -> None:
         """Buy a little for the account that is yours."""

@@ -104,9 +104,10 @@ def flip(proof: AccountProof, bit: int = 0) -> Tampered:
 def path_lines(proof: AccountProof) -> list[tuple[str, bytes]]:
     """Return what is worth showing of a proof: leaf, some hashes on the way, both roots."""
     path = proof.path()
+    height = next((at for at, one in enumerate(proof.siblings) if any(one)), 0)
     return [
         ("leaf", path[0]),
-        ("+ sibling", proof.siblings[0]),
-        (f"{len(proof.siblings)} hashes", path[-1]),
+        (f"sibling {height + 1}", proof.siblings[height]),
+        (f"node {len(path) - 1}", path[-1]),
         ("state root", proof.root()),
     ]

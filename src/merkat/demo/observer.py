@@ -74,6 +74,8 @@ class Observer:
         )
         assert frame.first_log_number == known + 1, "a link is followed without overlap"
         self._released.append((frame.first_log_number, frame.hashes, frame.signatures))
+        seconds = replica.time_ns // 1_000_000_000
+        self.board.clock = time.strftime("%H:%M:%S", time.gmtime(seconds))
         self.tally.read(frame.outputs)
 
     @property
@@ -163,8 +165,6 @@ class Observer:
         board.asks = [Level(usd(price), coins(size, decimals)) for price, size in asks]
         board.mark = usd(view.marks.get(listing, 0))
         board.index = usd(view.groups[GROUP].index)
-        seconds = view.time_ns // 1_000_000_000
-        board.clock = time.strftime("%H:%M:%S", time.gmtime(seconds))
         board.trades = self.tally.trades + self.count("liquidation")
         board.options = self.options
         board.commands = self.log_number

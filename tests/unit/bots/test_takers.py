@@ -24,6 +24,10 @@ def test_a_taker_trades_both_sides_in_whole_lots_at_the_market() -> None:
     assert all(want.amount % PERPETUAL.lot == 0 and want.amount > 0 for want in wants)
 
 
+def test_a_taker_sends_as_many_orders_as_it_is_told() -> None:
+    assert len(Taker(PERPETUAL, random.Random(1), orders=3).wants(Decimal(0))) == 3
+
+
 def test_a_taker_that_holds_much_only_reduces() -> None:
     taker = Taker(PERPETUAL, random.Random(1))
     assert {only(taker.wants(Decimal(1))).side for _ in range(20)} == {SELL}
@@ -80,12 +84,14 @@ def money(equity: int) -> Summary:
 
 def test_a_bull_buys_up_to_its_leverage_and_then_holds() -> None:
     bull = Bull(PERPETUAL, STAKE)
-    want = only(bull.wants(quote_of("100000"), money(20_000), Decimal(0)))
+    want = only(bull.wants(quoted("A", "100000"), money(20_000), Decimal(0)))
     assert (want.side, want.amount) == (BUY, Decimal("2.400"))
-    assert bull.wants(quote_of("100000"), money(20_000), Decimal("2.4")) == []
+    assert want.price == Decimal("100205.0"), "a little above the ask"
+    assert bull.wants(quoted("A", "100000"), money(20_000), Decimal("2.4")) == []
+    assert bull.wants(quote_of("100000"), money(20_000), Decimal(0)) == [], "nobody sells"
 
 
 def test_a_bull_that_has_lost_most_of_its_stake_gives_up_for_good() -> None:
     bull = Bull(PERPETUAL, STAKE)
-    assert bull.wants(quote_of("90000"), money(9_000), Decimal(0)) == []
-    assert bull.wants(quote_of("90000"), money(50_000), Decimal(0)) == []
+    assert bull.wants(quoted("A", "90000"), money(9_000), Decimal(0)) == []
+    assert bull.wants(quoted("A", "90000"), money(50_000), Decimal(0)) == []
