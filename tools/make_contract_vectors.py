@@ -34,14 +34,15 @@ from merkat.spec.messages import (
 )
 from merkat.spec.risk.parameters import DEFAULT_SET
 from merkat.spec.rules import PARAMETER_COUNT
-from merkat.spec.settle.leaves import Account, Group, Instrument, OrderLeaf
+from merkat.spec.settle.leaves import Account, Group, Instrument, OrderLeaf, Session
+from merkat.spec.settle.sessions import session_key
 from merkat.spec.settle.state import (
     ACCOUNTS_DEPTH,
     GROUPS_DEPTH,
     INSTRUMENTS_DEPTH,
     ORDERS_DEPTH,
     POSITIONS_DEPTH,
-    SESSIONS_ROOT,
+    SESSIONS_DEPTH,
     State,
 )
 from merkat.spec.trees import leaf_hash, root_by_definition
@@ -100,7 +101,7 @@ def account_leaf(number: int) -> Account:
 
 
 def make_state(accounts: list[int]) -> State:
-    """Return a state with these accounts, and something in each other tree but the sessions."""
+    """Return a state with these accounts, and something in each other tree."""
     state = State(Config(chain_id=31_337, verifying_contract=bytes(20), salt=ZERO32))
     state.add_group(0, Group(initial_rate=65_000_000, maintenance_rate=50_000_000))
     state.globals_.next_group = 1
@@ -114,6 +115,9 @@ def make_state(accounts: list[int]) -> State:
         if number % 2:
             state.move_position(number, number % 1_024, 1, number * 100_000)
     state.put_order(1 << 60, OrderLeaf(state=1, listing=1, size=5))
+    scope = {"kinds": 1, "groups": 1, "notional": 10**9, "expiry": 1_798_185_600 * 10**9}
+    leaf = Session(state=1, scheme=2, key=keccak256(b"session key")[:20], **scope)
+    state.put_session(session_key(accounts[0], 1), leaf)
     state.globals_.next_account = max(accounts) + 1
     return state
 
@@ -134,12 +138,11 @@ def describe_state(accounts: list[int]) -> dict[str, Any]:
         root_by_definition({k: leaf_hash(v.words()) for k, v in tree.items()}, depth)
         for tree, depth in (
             (state.orders, ORDERS_DEPTH),
-            ({}, 0),
+            (state.sessions, SESSIONS_DEPTH),
             (state.instruments, INSTRUMENTS_DEPTH),
             (state.groups, GROUPS_DEPTH),
         )
     ]
-    others[1] = SESSIONS_ROOT
     others.append(leaf_hash(state.globals_.words()))
     accounts_root = root_by_definition(leaves, ACCOUNTS_DEPTH)
     state_root = keccak256(accounts_root + b"".join(others))
