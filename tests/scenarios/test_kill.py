@@ -26,7 +26,7 @@ from typing import Any
 
 import pytest
 
-from merkat.api.client import RpcClient
+from merkat.api.client import RpcClient, RpcError
 from merkat.bench.served import END_S_MAX, Plan, Served, served
 from tests.support.order_history import Fate, read_history
 
@@ -41,6 +41,7 @@ PROGRESS_S_MAX = 60.0
 SIZE_UNITS = 10**8
 PRICE_UNITS = 10**6
 OPS_A_PROCESS = 1_000_000
+LIMITS = {"open_orders_account": 4_096, "open_orders_listing": 4_096}
 
 
 @dataclass
@@ -170,7 +171,7 @@ def _take(found: dict[str, Sent], client: int, line: dict[str, Any]) -> None:
 @contextlib.contextmanager
 def loaded(folder: Path) -> Iterator[tuple[Served, Loads]]:
     """Yield a venue, its gateway and a load that has begun."""
-    plan = Plan(clients=CLIENTS, seed=SEED)
+    plan = Plan(clients=CLIENTS, seed=SEED, limits=LIMITS)
     with served(folder / "served", plan) as running:
         loads = Loads(running, folder)
         try:
@@ -194,25 +195,35 @@ def strike(victim: str, running: Served, loads: Loads, source: random.Random) ->
         running.start_venue()
 
 
-async def _reported(running: Served, sent: dict[str, Sent]) -> dict[str, list[dict[str, Any]]]:
-    """Return what the gateway says of every label."""
-    found: dict[str, list[dict[str, Any]]] = {}
+@dataclass
+class Reported:
+    """What the gateway says: the orders of every label, and their fills (price, amount)."""
+
+    orders: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    fills: dict[str, list[tuple[Decimal, Decimal]]] = field(default_factory=dict)
+
+
+async def ask_all(running: Served, sent: dict[str, Sent]) -> Reported:
+    """Ask the gateway for every label, and for the fills of what it finds."""
+    found = Reported()
     for client in range(CLIENTS):
-        rpc = await RpcClient.connect(running.ws_url)
-        try:
+        async with await RpcClient.connect(running.ws_url) as rpc:
             await rpc.auth(*running.plan.credentials(client))
             for label in (label for label, entry in sent.items() if entry.client == client):
                 parameters = {"currency": "any", "label": label}
-                found[label] = await _asked(rpc, "private/get_order_state_by_label", parameters)
-        finally:
-            await rpc.close()
+                orders = await _asked(rpc, "private/get_order_state_by_label", parameters)
+                found.orders[label] = orders
+                for order in orders:
+                    if order["filled_amount"]:
+                        by_order = {"order_id": order["order_id"]}
+                        trades = await _asked(rpc, "private/get_user_trades_by_order", by_order)
+                        fills = [(trade["price"], trade["amount"]) for trade in trades]
+                        found.fills[label] = fills
     return found
 
 
 async def _asked(rpc: RpcClient, method: str, parameters: dict[str, Any]) -> Any:
     """Return an answer, waiting as long as the gateway says where it is asked too much."""
-    from merkat.api.client import RpcError
-
     while True:
         try:
             return await rpc.call(method, parameters)
@@ -222,14 +233,12 @@ async def _asked(rpc: RpcClient, method: str, parameters: dict[str, Any]) -> Any
             await asyncio.sleep(max(0.01, int(error.data["wait"]) / 1e3))
 
 
-def check(
-    sent: dict[str, Sent], reported: dict[str, list[dict[str, Any]]], truth: dict[bytes, Fate]
-) -> Counter[str]:
+def check(sent: dict[str, Sent], reported: Reported, truth: dict[bytes, Fate]) -> Counter[str]:
     """Compare what clients heard, what the gateway says, and what the journal holds."""
     seen: Counter[str] = Counter()
     by_label: dict[str, str] = {}
     for label, entry in sent.items():
-        orders = reported[label]
+        orders = reported.orders[label]
         assert len(orders) <= 1, f"{label}: one label, {len(orders)} orders: doubled"
         assert len(entry.order_ids) <= 1, f"{label}: acknowledged as {entry.order_ids}: doubled"
         if not orders:
@@ -246,7 +255,7 @@ def check(
         by_label[label] = order["order_id"]
         key = bytes.fromhex(order["order_id"])
         assert key in truth, f"{label}: {order['order_id']} is reported, the journal has it not"
-        compare(label, order, truth[key])
+        compare(label, order, truth[key], reported.fills.get(label, []))
         if entry.cancelled:
             assert truth[key].state != "open", f"{label}: its cancel was acknowledged, it is open"
         seen[order["order_state"]] += 1
@@ -260,7 +269,9 @@ def check(
     return seen
 
 
-def compare(label: str, order: dict[str, Any], fate: Fate) -> None:
+def compare(
+    label: str, order: dict[str, Any], fate: Fate, fills: list[tuple[Decimal, Decimal]]
+) -> None:
     """Assert that a reported order is what the journal says of it."""
     reported = {
         "state": order["order_state"],
@@ -269,6 +280,7 @@ def compare(label: str, order: dict[str, Any], fate: Fate) -> None:
         "price": Decimal(order["price"]) * PRICE_UNITS,
         "side": order["direction"],
         "label": order["label"],
+        "fills": sorted((price * PRICE_UNITS, size * SIZE_UNITS) for price, size in fills),
     }
     held = {
         "state": fate.state,
@@ -277,6 +289,7 @@ def compare(label: str, order: dict[str, Any], fate: Fate) -> None:
         "price": Decimal(fate.price),
         "side": ("buy", "sell")[fate.side],
         "label": label,
+        "fills": sorted((Decimal(price), Decimal(size)) for price, size in fate.fills),
     }
     assert reported == held, f"{label} is misreported: {reported}, the journal says {held}"
 
@@ -294,7 +307,7 @@ def test_nothing_is_lost_doubled_or_misreported(tmp_path: Path) -> None:
             loads.wait_lines(LINES_AFTER)
             loads.finish()
             sent = loads.sent()
-            reported = asyncio.run(_reported(running, sent))
+            reported = asyncio.run(ask_all(running, sent))
             truth = read_history(running.venue_data / "venue", tmp_path / "copy")
             seen = check(sent, reported, truth)
             shown = ", ".join(f"{count} {name}" for name, count in sorted(seen.items()))
@@ -306,7 +319,9 @@ def test_nothing_is_lost_doubled_or_misreported(tmp_path: Path) -> None:
 
 def test_a_lost_a_doubled_and_a_misreported_order_are_caught() -> None:
     key = (1 << 44 | 7).to_bytes(12, "big")
-    fate = Fate(key, 1, 1, 0, 60_000 * PRICE_UNITS, SIZE_UNITS, filled=SIZE_UNITS)
+    price = 60_000 * PRICE_UNITS
+    fate = Fate(key, 1, 1, 0, price, SIZE_UNITS, SIZE_UNITS, fills=[(price, SIZE_UNITS)])
+    fills = {"a": [(Decimal(60_000), Decimal(1))]}
     order = {
         "order_id": key.hex(),
         "order_state": "filled",
@@ -317,7 +332,8 @@ def test_a_lost_a_doubled_and_a_misreported_order_are_caught() -> None:
         "label": "a",
     }
     sent = {"a": Sent(0, {key.hex()}, placed=1)}
-    assert check(sent, {"a": [order]}, {key: fate})["filled"] == 1
+    good = Reported({"a": [order]}, fills)
+    assert check(sent, good, {key: fate})["filled"] == 1
     other = Fate((1 << 44 | 8).to_bytes(12, "big"), 1, 1, 0, 1, 1)
     cases: list[tuple[dict[str, list[dict[str, Any]]], dict[bytes, Fate], str]] = [
         ({"a": []}, {key: fate}, "lost"),
@@ -329,7 +345,9 @@ def test_a_lost_a_doubled_and_a_misreported_order_are_caught() -> None:
     ]
     for reported, truth, what in cases:
         with pytest.raises(AssertionError, match=what):
-            check(sent, reported, truth)
+            check(sent, Reported(reported, fills), truth)
+    with pytest.raises(AssertionError, match="misreported"):
+        check(sent, Reported({"a": [order]}, {}), {key: fate})
     refused = {"a": Sent(0, set(), placed=1)}
     with pytest.raises(AssertionError, match="refused for certain"):
-        check(refused, {"a": [order]}, {key: fate})
+        check(refused, good, {key: fate})

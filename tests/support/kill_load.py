@@ -105,14 +105,14 @@ class Load:
     async def one(self) -> None:
         """Do one thing that the seed chooses."""
         draw = self.random.random()
-        if draw < 0.70 or not self.open:
+        if draw < 0.60 or not self.open:
             await self.place()
             return
         order_id = self.random.choice(list(self.open))
         order = self.open[order_id]
-        if draw < 0.80:
+        if draw < 0.72:
             await self.edit(order_id, order)
-        elif draw < 0.90:
+        elif draw < 0.86:
             self.open.pop(order_id, None)
             await self.ask("private/cancel", {"order_id": order_id}, order["label"])
         else:
@@ -124,7 +124,7 @@ class Load:
         label = f"{self.options.client_id}-{self.number}"
         self.number += 1
         side = self.random.choice(("buy", "sell"))
-        steps = self.random.randint(-3, 40)
+        steps = self.random.randint(-8, 30)
         price = MIDDLE - steps * STEP if side == "buy" else MIDDLE + steps * STEP
         parameters: dict[str, Any] = {
             "instrument_name": INSTRUMENT,
