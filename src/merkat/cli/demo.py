@@ -59,11 +59,7 @@ def command(
     """
 
     def body() -> int:
-        from merkat.demo.children import ChildError
-        from merkat.demo.oracle import OracleError
-        from merkat.demo.run import Options
-        from merkat.demo.stage import StageError
-        from merkat.link import LinkBusyError, LinkClosedError
+        from merkat.demo.run import FAILURES, Options
 
         started_s = time.perf_counter()
         if not 0 <= port < 1 << 16:
@@ -76,7 +72,7 @@ def command(
         options = Options(seed, fast, host, port, data, evidence)
         try:
             return _keep(options, json) if keep else _play(options, json, started_s)
-        except (ChildError, StageError, OracleError, LinkClosedError, LinkBusyError) as error:
+        except FAILURES as error:
             raise _common.CommandError(_common.CHECK_SAID_NO, str(error)) from error
 
     return _common.guarded(body)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 READY_S: Final = 60.0
-STOP_S: Final = 6.0
+STOP_S: Final = 5.0
 KILL_S: Final = 2.0
 TAIL_BYTES: Final = 2_000
 _LINE_BYTES_MAX: Final = 1 << 20
@@ -94,11 +94,11 @@ class Child:
             self.process.send_signal(signal.SIGKILL)
         await self._ended(KILL_S)
 
-    async def stop(self) -> int:
+    async def stop(self, timeout_s: float = STOP_S) -> int:
         """Ask it to end and wait; killed when it does not. Returns its exit status."""
         if self.is_running:
             self.process.send_signal(signal.SIGTERM)
-        await self._ended(STOP_S)
+        await self._ended(timeout_s)
         if self.is_running:
             await self.kill()
         status = self.process.returncode

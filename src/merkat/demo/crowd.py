@@ -28,6 +28,9 @@ from merkat.demo.listings import Listings
 
 PERPETUAL_AMOUNT: Final = Decimal("0.8")
 FUTURE_AMOUNT: Final = Decimal("0.3")
+# Quotes of options that change at one turn.
+STORY_CHANGES: Final = 6
+KEPT_CHANGES: Final = 48
 YOUR_FIRST_ORDER: Final = Decimal("0.25")
 
 
@@ -55,11 +58,11 @@ class Crowd:
 
     @classmethod
     async def gather(
-        cls, apis: Mapping[str, RpcClient], listed: Listings, seed: int, bull: bool = True
+        cls, apis: Mapping[str, RpcClient], listed: Listings, seed: int, is_story: bool = True
     ) -> Crowd:
         """Return the bots of a seed; each has a source of chance of its own.
 
-        `bull` False leaves the leveraged one out: a market without a fall needs none.
+        Outside the story nobody is leveraged, and all options are quoted at once.
         """
         desks = {name: Desk(api) for name, api in apis.items()}
         known = await desks[cast.TAKER].instruments()
@@ -77,20 +80,22 @@ class Crowd:
             half_spread=Decimal("0.0005"),
             tolerance=Decimal("0.0004"),
         )
-        taker = Taker(perpetual, chance(cast.TAKER), orders=2)
+        taker = Taker(perpetual, chance(cast.TAKER), orders=3)
         future_taker = Taker(future, chance(cast.TAKER + " future"), lots_most=40)
         option_taker = OptionTaker(options, chance(cast.OPTION_TAKER))
         hedger = Hedger(perpetual, OptionTaker(options, chance(cast.HEDGER), lots_most=30))
+        changes_most = STORY_CHANGES if is_story else KEPT_CHANGES
+        option_maker = OptionMaker(options, changes_most=changes_most)
         turns = [
             Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=2),
-            Turn(OptionMakerBot(desks[cast.OPTION_MAKER], OptionMaker(options)), every=3),
+            Turn(OptionMakerBot(desks[cast.OPTION_MAKER], option_maker), every=3),
             Turn(LinearMakerBot(desks[cast.FUTURE_MAKER], future_maker), every=6),
-            Turn(TakerBot(desks[cast.TAKER], taker), every=1),
+            Turn(TakerBot(desks[cast.TAKER], taker), every=2, offset=1),
             Turn(TakerBot(desks[cast.TAKER], future_taker), every=8, offset=3, first=6),
             Turn(OptionTakerBot(desks[cast.OPTION_TAKER], option_taker), every=3, first=4),
             Turn(HedgerBot(desks[cast.HEDGER], hedger), every=5, offset=1, first=6),
         ]
-        if bull:
+        if is_story:
             stake = Decimal(next(r.deposit_usd for r in cast.ROLES if r.name == cast.BULL))
             bold = BullBot(desks[cast.BULL], Bull(perpetual, stake))
             turns.append(Turn(bold, every=10, offset=5, first=20))

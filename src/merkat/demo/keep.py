@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from merkat.demo import cast as roles
+from merkat.demo.children import ChildError
 from merkat.demo.crowd import Crowd
 from merkat.demo.listings import SECOND_NS
 from merkat.demo.oracle import OracleError
@@ -48,7 +49,7 @@ class Kept:
         await self._report()
         await self.stage.open_gateway(host, port)
         self._crowd = await Crowd.gather(
-            self.stage.apis, self.stage.listed, self.stage.seed, bull=False
+            self.stage.apis, self.stage.listed, self.stage.seed, is_story=False
         )
         for _ in range(READY_ROUNDS_MAX):
             await self._round()
@@ -86,10 +87,15 @@ class Kept:
             ChildError: venue or gateway have ended.
             RpcClosedError, LinkClosedError: a connection has ended.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._oracle())
-            tasks.create_task(self._trade())
-            tasks.create_task(self._watch())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._oracle())
+                tasks.create_task(self._trade())
+                tasks.create_task(self._watch())
+        except* Exception as group:
+            # A child that has ended explains what else was seen of it.
+            errors = sorted(group.exceptions, key=lambda one: not isinstance(one, ChildError))
+            raise errors[0] from None
 
     async def _oracle(self) -> None:
         while True:

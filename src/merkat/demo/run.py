@@ -12,19 +12,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import uvloop
+
+from merkat.api.client import RpcClosedError, RpcError
 from merkat.demo import aftermath
 from merkat.demo.board import Board
+from merkat.demo.children import ChildError
 from merkat.demo.keep import Kept
 from merkat.demo.listings import kept_listings, story_listings, story_start_ns
+from merkat.demo.oracle import OracleError
 from merkat.demo.pace import Pace
 from merkat.demo.report import Report
-from merkat.demo.stage import HOST, Stage
+from merkat.demo.stage import HOST, Stage, StageError
 from merkat.demo.story import Story
 from merkat.demo.view import Teller
+from merkat.link import LinkBusyError, LinkClosedError
+from merkat.market.replica import ReplicaError
+from merkat.settlement.chain import ChainError
 
 T = TypeVar("T")
 
 STEP_S: Final = 0.1
+# How a run can fail: a part of the venue does not do what it must, and the text says what.
+FAILURES: Final = (
+    ChildError,
+    StageError,
+    OracleError,
+    LinkClosedError,
+    LinkBusyError,
+    RpcError,
+    RpcClosedError,
+    ReplicaError,
+    ChainError,
+)
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -62,20 +82,12 @@ async def play(options: Options, board: Board, teller: Teller, started_s: float)
             pace = Pace(0.0 if options.fast else STEP_S)
             await Story(stage, teller, pace, report).run(started_s)
         finally:
-            await asyncio.shield(_ended(stage))
+            await asyncio.shield(stage.close())
         board.act = "replay"
         await asyncio.to_thread(_judge, options, stage, report)
         _tell_verdict(teller, report)
         report.seconds = time.perf_counter() - started_s
     return report
-
-
-async def _ended(stage: Stage) -> None:
-    """End the stage in order, and whatever is left of it by force."""
-    try:
-        await stage.close()
-    finally:
-        await stage.kill()
 
 
 def _judge(options: Options, stage: Stage, report: Report) -> None:
@@ -137,7 +149,7 @@ async def keep(options: Options, say: Callable[[dict[str, Any]], None]) -> None:
             say(kept.ready())
             await kept.run()
         finally:
-            await asyncio.shield(_ended(stage))
+            await asyncio.shield(stage.close())
 
 
 def run(body: Coroutine[Any, Any, T]) -> T | None:
@@ -156,4 +168,5 @@ def run(body: Coroutine[Any, Any, T]) -> T | None:
             for number in ENDINGS:
                 loop.remove_signal_handler(number)
 
-    return asyncio.run(until_asked())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(until_asked())

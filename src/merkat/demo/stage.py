@@ -10,6 +10,7 @@ then a function of the seed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,10 @@ from merkat.sdk.keys import Domain, demo_domain
 HOST: Final = "127.0.0.1"
 VENUE: Final = "venue"
 GATEWAY: Final = "gateway"
+# What the parts of the end may take, in all below ten seconds.
+CONNECTIONS_S: Final = 0.7
+GATEWAY_STOP_S: Final = 2.5
+VENUE_STOP_S: Final = 5.0
 
 
 class StageError(Exception):
@@ -204,18 +209,17 @@ class Stage:
     # The end
 
     async def close(self) -> None:
-        """End everything: connections, gateway, venue, in this order."""
-        for api in self.apis.values():
-            await api.close()
+        """End everything in order: connections, gateway, venue. Within ten seconds, by force."""
+        connections = [api.close() for api in self.apis.values()]
         self.apis.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(
+                asyncio.gather(*connections, return_exceptions=True), CONNECTIONS_S
+            )
         if self.gateway is not None:
-            await self.gateway.stop()
+            await self.gateway.stop(GATEWAY_STOP_S)
         if self._link is not None:
-            await self._link.close()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._link.close(), CONNECTIONS_S)
         if self.venue is not None:
-            await self.venue.stop()
-
-    async def kill(self) -> None:
-        """End both children at once, whatever state they are in."""
-        children = [child for child in (self.gateway, self.venue) if child is not None]
-        await asyncio.gather(*(child.stop() for child in children))
+            await self.venue.stop(VENUE_STOP_S)

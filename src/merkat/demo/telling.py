@@ -40,9 +40,9 @@ class Chronicle:
                 f"{maintenance - equity:,.2f}",
             )
         elif fields["stage"] == 0:
-            self._teller.line(
-                "liquidation", f"{name} is safe again: has {equity:,.2f}, needs {maintenance:,.2f}"
-            )
+            held = f"must have {maintenance:,.2f}" if maintenance else "nothing is left to lose"
+            text = f"{name} is out of liquidation: has {equity:,.2f}, {held}"
+            self._teller.line("liquidation", text)
 
     def _on_liquidation(self, log_number: int, fields: dict[str, Any]) -> None:
         instrument = self._observer.instrument(fields["listing"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from merkat.demo import child, children
+from merkat.demo import child
 from merkat.demo.children import Child, ChildError
 
 READY = """
@@ -89,14 +89,11 @@ def test_a_child_that_does_not_start_is_named_with_what_it_said(tmp_path: Path) 
         asyncio.run(Child.start("up", [], tmp_path / "log"))
 
 
-def test_a_child_that_does_not_end_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
     program(tmp_path, "import signal\nsignal.signal(15, signal.SIG_IGN)\n" + READY)
-    monkeypatch.setattr(children, "STOP_S", 0.2)
 
     async def body() -> int:
-        return await (await Child.start("up", [], tmp_path / "log")).stop()
+        return await (await Child.start("up", [], tmp_path / "log")).stop(timeout_s=0.2)
 
     assert asyncio.run(body()) == -signal.SIGKILL
 
