@@ -11,6 +11,7 @@ from merkat.spec.settle.sessions import SESSION_NS_MAX
 from merkat.spec.values import BUY, HOUR_NS, SELL, ZERO_ADDRESS
 from merkat.spec.vectors.corpus import CaseScript, Corpus, World
 from merkat.spec.vectors.script import CONFIG, STEP_NS, USD, Trader
+from merkat.spec.vectors.session_nonces import window_cases
 from merkat.spec.vectors.session_world import (
     BOT,
     BOT_KEY,
@@ -37,11 +38,13 @@ def session_cases(corpus: Corpus, worlds: SessionWorlds) -> None:
     _opening(corpus, worlds.open)
     _keys(corpus, worlds)
     _authority(corpus, worlds)
+    _strict_nonces(corpus, worlds)
     _revoking(corpus, worlds)
     _signers(corpus, worlds.sessions)
+    _owners_alone(corpus, worlds.sessions)
     _signature_forms(corpus, worlds.sessions)
     _cancels(corpus, worlds)
-    _nonces(corpus, worlds)
+    window_cases(corpus, worlds.sessions)
 
 
 def _opening(corpus: Corpus, world: World) -> None:
@@ -180,6 +183,10 @@ def _authority(corpus: Corpus, worlds: SessionWorlds) -> None:
             f"revoke-changed-{field}", "changed after signing", worlds.sessions, "C-03 signature"
         ) as s:
             s.say(replace(s.revocation(ALICE, 1), **{field: value}))
+
+
+def _strict_nonces(corpus: Corpus, worlds: SessionWorlds) -> None:
+    """C-04 of both commands: the nonce that withdrawals use too."""
     with corpus.venue("open-replayed", "once only", worlds.open, "C-04 nonce") as s:
         s.session(ALICE, 3, OTHER_KEY)
         s.send(s.sent[0].command)
@@ -299,6 +306,10 @@ def _signers(corpus: Corpus, world: World) -> None:
             other = replace(key, scheme=3 - key.scheme)
             s.session(ALICE, 3, other)
             s.place(Trader(ALICE.account, key, 3), BUY, PRICE, SIZE)
+
+
+def _owners_alone(corpus: Corpus, world: World) -> None:
+    """What no session signs; and owners and nodes, who sign by scheme 1."""
     for name, key in (("desk", DESK_KEY), ("phone", PHONE_KEY)):
         with corpus.venue(f"floor-by-{name}", "the owner's alone", world, "C-03 signature") as s:
             s.floor(ALICE, 5, signed_by=key)
@@ -437,59 +448,3 @@ def _cancels(corpus: Corpus, worlds: SessionWorlds) -> None:
         digest = typed_data.cancel_digest(CONFIG, body)
         signature = s.signer.sign(digest, DESK_KEY)
         s.say(replace(body, slot=1, signature=signature))
-
-
-def _nonces(corpus: Corpus, worlds: SessionWorlds) -> None:
-    """C-04: a window for each slot, of the signer's, kept for ever."""
-    world = worlds.sessions
-    with corpus.venue(
-        "nonce-of-each-slot", "the same nonce and counter in three slots", world, "", "C-04 O-15"
-    ) as s:
-        order = s.place(ALICE, BUY, PRICE, SIZE)
-        s.place(DESK, BUY, PRICE, SIZE, nonce=order.nonce)
-        s.place(PHONE, BUY, PRICE, SIZE, nonce=order.nonce)
-        s.place(BOT, BUY, PRICE, SIZE, nonce=order.nonce)
-    for name, by in (("desk", DESK), ("phone", PHONE)):
-        with corpus.venue(f"nonce-{name}-used", "once a slot", world, "C-04 nonce") as s:
-            order = s.place(by, BUY, PRICE, SIZE)
-            s.cancel(by, order, nonce=order.nonce)
-    with corpus.venue(
-        "nonce-cancel-of-the-signer", "the signer's window counts", world, "", "C-04"
-    ) as s:
-        order = s.place(DESK, BUY, PRICE, SIZE)
-        s.cancel(PHONE, order, nonce=order.nonce)
-    with corpus.venue(
-        "nonce-cancel-used", "not that of the order's slot", world, "C-04 nonce"
-    ) as s:
-        order = s.place(DESK, BUY, PRICE, SIZE)
-        other = s.place(PHONE, BUY, PRICE, SIZE)
-        s.cancel(PHONE, order, nonce=other.nonce)
-    with corpus.venue("nonce-session-too-far", "more than a day", world, "C-04 nonce") as s:
-        ahead = (s.time_ns + STEP_NS) // 10**6 + 86_400_000
-        s.place(DESK, BUY, PRICE, SIZE, nonce=ahead)
-        s.place(DESK, BUY, PRICE, SIZE, nonce=ahead + 2)
-    with corpus.venue(
-        "nonce-kept", "a slot that is opened anew keeps its window", world, "C-04 nonce"
-    ) as s:
-        order = s.place(DESK, BUY, PRICE, SIZE)
-        s.revoke(ALICE, 1)
-        again = s.session(ALICE, 1, OTHER_P256_KEY)
-        s.place(again, BUY, PRICE, SIZE, nonce=order.nonce)
-    with corpus.venue(
-        "nonce-refused", "a refused order uses the session's", world, "C-04 nonce", also=1
-    ) as s:
-        order = s.place(PHONE, BUY, PRICE + 1, SIZE)
-        s.place(PHONE, BUY, PRICE, SIZE, nonce=order.nonce)
-
-    def use_a_hundred(s: CaseScript, by: Trader) -> None:
-        unknown = s.order(by, BUY, PRICE, SIZE)
-        for _ in range(100):
-            s.cancel(by, unknown)
-
-    for name, by, refuses in (("same", PHONE, "C-04 nonce"), ("other", DESK, "")):
-        with corpus.venue(
-            f"nonce-hundred-{name}-slot", "a hundred of one slot", world, refuses, also=100
-        ) as s:
-            early = s.nonce(ALICE.account)
-            use_a_hundred(s, PHONE)
-            s.place(by, BUY, PRICE, SIZE, nonce=early)
