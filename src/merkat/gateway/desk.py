@@ -107,12 +107,18 @@ class Desk:
         is_buy = None if side is None else side == BUY
         return Refused(refusal.rule, refusals.refusal_error(refusal, is_buy))
 
-    async def fate_of(self, intent: Intent) -> None:
-        """Wait until the fate of an intent is known."""
+    async def fate_of(self, intent: Intent) -> Fate:
+        """Wait until the fate of an intent is known, and return it."""
         if intent.fate is Fate.UNKNOWN:
             future = self.sender.fate_of(intent)
             if future is not None:
-                await asyncio.shield(future)
+                settled = await asyncio.shield(future)
+                intent.fate, intent.log_number = settled.fate, settled.log_number
+            else:
+                # Settled since this copy of it was read.
+                self.sender.flush()
+                intent.fate, intent.log_number = self.labels.fate_of(intent)
+        return intent.fate
 
     # --- orders ---
 

@@ -182,6 +182,12 @@ class IntentStore:
         found = self._select("key = ? AND kind = 1 ORDER BY row DESC LIMIT 1", (key,))
         return found[0] if found else None
 
+    def fate_of(self, row: int) -> tuple[Fate, int]:
+        """Return the fate and log number that were written for an intent."""
+        query = "SELECT fate, log_number FROM intents WHERE row = ?"
+        fate, log_number = self._database.execute(query, (row,)).fetchone()
+        return Fate(fate), log_number
+
     def ceiling(self, account: int, slot: int) -> int:
         """Return the ceiling of a signer's nonces, 0 where none was given."""
         query = "SELECT ceiling FROM nonces WHERE account = ? AND slot = ?"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final
 
-from merkat.gateway.intents import Intent, IntentStore
+from merkat.gateway.intents import Fate, Intent, IntentStore
+from merkat.sdk.commands import PLACE
 
 LABELS_MAX: Final = 50_000
 ORDERS_MAX: Final = 100_000
@@ -18,6 +20,16 @@ class Labels:
         self._store = store
         self._by_label: OrderedDict[tuple[int, str], list[Intent]] = OrderedDict()
         self._by_order: OrderedDict[bytes, Intent | None] = OrderedDict()
+
+    def adopt(self, intents: Iterable[Intent]) -> None:
+        """Take up orders of an earlier run whose fate is not known: they are settled here."""
+        for intent in intents:
+            if intent.kind == PLACE:
+                self._by_order[intent.key] = intent
+
+    def fate_of(self, intent: Intent) -> tuple[Fate, int]:
+        """Return fate and log number as they were written last."""
+        return self._store.fate_of(intent.row)
 
     def add(self, intent: Intent) -> None:
         """Remember an order that is about to be sent."""

@@ -23,12 +23,11 @@ from merkat.api.registry import Registry
 from merkat.api.server import build_app, serve
 from merkat.gateway.clock import VenueClock
 from merkat.gateway.following import Following
-from merkat.gateway.intents import Intent, IntentStore
+from merkat.gateway.intents import IntentStore
 from merkat.gateway.keys import KeyRing, read_keys
 from merkat.gateway.methods import registry as private_registry
 from merkat.gateway.methods import waiting
 from merkat.gateway.service import Gateway
-from merkat.gateway.signing import Signer
 from merkat.link import Hello, LinkClient, LinkClosedError
 from merkat.market import Replica
 from merkat.sdk.commands import WALLET_SLOT
@@ -187,7 +186,7 @@ async def _serve(
     clock = VenueClock(hello.virtual)
     clock.said(hello.time_ns)
     gateway = Gateway(replica, store, keys, clock.now_ns)
-    restored = gateway.sender.restore(store.unsettled(), lambda intent: _signer(gateway, intent))
+    restored = gateway.restore()
     if restored:
         _log.info("intents_unsettled", count=restored)
     forwarder = Forwarder(urlunsplit(urlsplit(url)._replace(path=API_PATH)))
@@ -274,11 +273,6 @@ async def _housekeeping(gateway: Gateway) -> None:
         if "save" in ripe and gateway.replica.log_number > saved_at:
             saved_at = gateway.replica.log_number
             gateway.save()
-
-
-def _signer(gateway: Gateway, intent: Intent) -> Signer | None:
-    key = gateway.signers.find(intent.account, intent.slot)
-    return key.signer if key is not None else None
 
 
 def _say_ready(options: Options, url: str, ws_url: str, keys: KeyRing) -> None:

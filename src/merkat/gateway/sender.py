@@ -15,6 +15,7 @@ Cancels have a lane of their own, here as in the venue, so that they never wait 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ ORDER_REQUESTS_MAX: Final = 40
 CANCEL_REQUESTS_MAX: Final = 20
 # More than these are signed beside the event loop: a thread costs more than a few signatures.
 SIGN_INLINE_MAX: Final = 16
+# How long commands are gathered while others are in flight, and how many are enough.
+GATHER_S: Final = 0.001
+GATHER_COMMANDS: Final = 64
 UNSENT_S_MAX: Final = 5.0
 BUSY_PAUSE_S: Final = 0.002
 BUSY_PAUSE_S_MAX: Final = 0.1
@@ -92,12 +96,18 @@ class Sending:
 
 @dataclass(slots=True, eq=False)
 class _Lane:
-    """Commands that wait to be sent, and how many requests of them are in flight."""
+    """Commands that wait to be sent, and how many requests of them are in flight.
 
-    in_flight_max: int
-    requests: asyncio.Semaphore
+    Attributes:
+        wake: something waits. go: a request has ended, or many wait: gather no longer.
+    """
+
+    commands_max: int
+    requests_max: int
+    requests: int = 0
     waiting: deque[Sending] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Sender:
@@ -106,16 +116,23 @@ class Sender:
     Args:
         is_refused: whether the command of a log number was refused by a rule; asked after the
             replica has taken its batch.
+        placed: the log number of an intent's order, where the replica knows it from before this
+            run; None otherwise.
     """
 
     def __init__(
-        self, domain: Domain, store: IntentStore, is_refused: Callable[[int], bool]
+        self,
+        domain: Domain,
+        store: IntentStore,
+        is_refused: Callable[[int], bool],
+        placed: Callable[[Intent], int | None],
     ) -> None:
         self._domain = domain
         self._store = store
         self._is_refused = is_refused
-        self._orders = _Lane(IN_FLIGHT_MAX, asyncio.Semaphore(ORDER_REQUESTS_MAX))
-        self._cancels = _Lane(CANCELS_IN_FLIGHT_MAX, asyncio.Semaphore(CANCEL_REQUESTS_MAX))
+        self._placed = placed
+        self._orders = _Lane(IN_FLIGHT_MAX, ORDER_REQUESTS_MAX)
+        self._cancels = _Lane(CANCELS_IN_FLIGHT_MAX, CANCEL_REQUESTS_MAX)
         self._pending: dict[bytes, Sending] = {}  # by the bytes before the signature
         self._marks: list[Intent] = []
         self._link: Link | None = None
@@ -138,12 +155,14 @@ class Sender:
             QueueFullError: too many wait; nothing was done.
         """
         lane = self._cancels if intent is None else self._orders
-        if len(self._pending) + len(lane.waiting) >= lane.in_flight_max:
-            raise QueueFullError(f"{lane.in_flight_max} commands wait already")
+        if len(self._pending) + len(lane.waiting) >= lane.commands_max:
+            raise QueueFullError(f"{lane.commands_max} commands wait already")
         loop = asyncio.get_running_loop()
         sending = Sending(unsigned_part(body), signer, intent, loop.create_future(), loop.time())
         lane.waiting.append(sending)
         lane.wake.set()
+        if len(lane.waiting) >= GATHER_COMMANDS:
+            lane.go.set()
         return sending.future
 
     def restore(self, intents: Iterable[Intent], signers: Callable[[Intent], Signer | None]) -> int:
@@ -259,8 +278,16 @@ class Sender:
             self._settle(sending, Settled(fate, log_number))
             fenced = sending.fenced
             if fenced is not None and self._pending.pop(fenced.body, None) is not None:
-                reason = "the link to the venue was lost before it arrived"
-                self._settle(fenced, Settled(Fate.NEVER, log_number, reason))
+                self._settle(fenced, self._behind_fence(fenced, log_number))
+
+    def _behind_fence(self, fenced: Sending, log_number: int) -> Settled:
+        """Return the fate of a command whose fence stands in the log and which was not seen."""
+        assert fenced.intent is not None, "only intents are fenced"
+        placed = self._placed(fenced.intent)
+        if placed is not None:
+            return Settled(Fate.DONE, placed)
+        reason = "the link to the venue was lost before it arrived"
+        return Settled(Fate.NEVER, log_number, reason)
 
     def expire(self, time_ns: int) -> None:
         """Settle what the venue's time has made impossible: a command past its order's expiry."""
@@ -292,23 +319,34 @@ class Sender:
     # --- sending ---
 
     async def _pump(self, lane: _Lane) -> None:
-        """Send what waits in a lane, everything that is there in one request."""
+        """Send what waits in a lane, everything that is there in one request.
+
+        A lone command goes at once. While requests are in flight, more commands are gathered until
+        one of them ends: one transaction, one call to sign and one frame serve them all.
+        """
         while True:
             await lane.wake.wait()
             if not self._up.is_set():
                 await self._wait_up_or_drop(lane)
                 continue
-            await lane.requests.acquire()
+            if lane.requests:
+                await self._gather(lane)
             batch = self._take(lane)
-            if not batch:
-                lane.requests.release()
-                continue
-            try:
+            if batch:
                 await self._prepare(batch)
-            except BaseException:
-                lane.requests.release()
-                raise
-            self._spawn(self._submit(batch, lane.requests))
+                lane.requests += 1
+                self._spawn(self._submit(batch, lane))
+
+    async def _gather(self, lane: _Lane) -> None:
+        """Wait a moment for more commands, or for a request to end where many are in flight."""
+        lane.go.clear()
+        if len(lane.waiting) < GATHER_COMMANDS:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    await lane.go.wait()
+        while lane.requests >= lane.requests_max:
+            lane.go.clear()
+            await lane.go.wait()
 
     async def _wait_up_or_drop(self, lane: _Lane) -> None:
         """Wait for a link; what has waited too long unsent is given back as never sent."""
@@ -345,12 +383,13 @@ class Sender:
         for sending, command in zip(batch, signed, strict=True):
             sending.command = command
 
-    async def _submit(self, batch: list[Sending], requests: asyncio.Semaphore) -> None:
+    async def _submit(self, batch: list[Sending], lane: _Lane) -> None:
         """Hand a batch in and settle what admission refused."""
         try:
             answers = await self._answers(batch)
         finally:
-            requests.release()
+            lane.requests -= 1
+            lane.go.set()
         if answers is None:
             return
         for sending, answer in zip(batch, answers, strict=True):

@@ -9,7 +9,7 @@ from merkat.gateway.cancelling import Canceller
 from merkat.gateway.changing import Changer
 from merkat.gateway.desk import Desk
 from merkat.gateway.fills import Fills
-from merkat.gateway.intents import Fate, IntentStore
+from merkat.gateway.intents import Fate, Intent, IntentStore
 from merkat.gateway.keys import KeyRing
 from merkat.gateway.labels import Labels
 from merkat.gateway.mapping import Mapper
@@ -17,9 +17,11 @@ from merkat.gateway.placing import Placer
 from merkat.gateway.renewing import Renewer
 from merkat.gateway.sender import Sender
 from merkat.gateway.signers import Signers
+from merkat.gateway.signing import Signer
 from merkat.link import ReleasedFrame
 from merkat.market import Replica
 from merkat.market.types import Order, Topic
+from merkat.sdk.commands import PLACE
 
 if TYPE_CHECKING:
     from merkat.gateway.following import Following
@@ -47,7 +49,7 @@ class Gateway:
         self.clients = clients
         self.now_ns = now_ns
         self.labels = Labels(store)
-        self.sender = Sender(replica.domain, store, self._is_refused)
+        self.sender = Sender(replica.domain, store, self._is_refused, self._placed)
         self.signers = Signers(clients.clients, store, lambda: replica.view, now_ns)
         self.fills = Fills(replica, clients.accounts)
         self.desk = Desk(replica, self.sender, self.signers, self.labels, self.fills, now_ns)
@@ -57,6 +59,20 @@ class Gateway:
         self.renewer = Renewer(self.desk, self.changer, clients.accounts)
         self.mapper = Mapper(replica.view, self.labels)
         self.following: Following | None = None
+
+    def restore(self) -> int:
+        """Take up the intents of an earlier run whose fate is not known; returns how many.
+
+        Must come before the first `take`, so that the log can settle them.
+        """
+        unsettled = self.store.unsettled()
+        self.labels.adopt(unsettled)
+
+        def signer(intent: Intent) -> Signer | None:
+            key = self.signers.find(intent.account, intent.slot)
+            return key.signer if key is not None else None
+
+        return self.sender.restore(unsettled, signer)
 
     def take(self, frame: ReleasedFrame) -> set[Topic]:
         """Take a released batch and settle the commands that it holds; returns what changed.
@@ -86,6 +102,11 @@ class Gateway:
         """Write down how far the log was read: fates of commands first, then the replica."""
         self.sender.flush()
         self.replica.save()
+
+    def _placed(self, intent: Intent) -> int | None:
+        """Return the log number of an intent's order, where there is such an order."""
+        order = self.desk.find(intent.key) if intent.kind == PLACE else None
+        return order.log_number if order is not None else None
 
     def _is_refused(self, log_number: int) -> bool:
         outcome = self.replica.view.outcome(log_number)

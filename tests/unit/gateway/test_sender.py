@@ -45,7 +45,7 @@ class FakeVenue:
         self.refused: set[int] = set()
         self.taken: set[int] = set()
         self.store = IntentStore(tmp_path)
-        self.sender = Sender(DOMAIN, self.store, self.refused.__contains__)
+        self.sender = Sender(DOMAIN, self.store, self.refused.__contains__, lambda _: None)
 
     def sequence(self, batch: Sequence[bytes]) -> list[Answer]:
         """Log a batch and release it to the sender."""
