@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import settings
@@ -14,7 +15,8 @@ from merkat.spec.values import HOUR_NS
 from merkat.spec.venue.events import Deposited, ForcedWithdrawn
 from merkat.spec.venue.invariants import check_invariants
 from merkat.spec.venue.machine import Venue
-from tests.support.venue_builder import CONFIG, SECOND_NS, TICK, Market, Trader, coins, usd
+from tests.support.session_builder import SessionMarket
+from tests.support.venue_builder import CONFIG, SECOND_NS, TICK, Trader, coins, usd
 
 # Two of the accounts belong to one owner; cash from just enough for one coin to plenty.
 NAMES = ("alice", "bob", "carol", "dave", "alice")
@@ -35,7 +37,7 @@ class VenueMachine(RuleBasedStateMachine):
 
     @initialize(limit=st.sampled_from([3, 20, 4_096]))
     def start(self, limit: int) -> None:
-        self.market = Market(waterfall_limit=limit)
+        self.market = SessionMarket(waterfall_limit=limit)
         self.market.listing(0, lot=100, tick=50_000)
         self.market.group(maintenance_rate=20_000_000, initial_rate=30_000_000)
         self.market.listing(1, maker_fee=-100_000)
@@ -47,6 +49,7 @@ class VenueMachine(RuleBasedStateMachine):
             self.market.account(name, cash) for name, cash in zip(NAMES, CASH, strict=True)
         ]
         self.orders: list[tuple[Trader, Order]] = []
+        self.keys: list[Trader] = []
 
     def price(self, listing: int, offset: int) -> int:
         near = self.index[1 if listing == 3 else 0]
@@ -60,6 +63,38 @@ class VenueMachine(RuleBasedStateMachine):
         )
         self.market.send_place(order, trader)
         self.orders.append((trader, order))
+
+    @rule(
+        who=accounts,
+        slot=st.integers(1, 2),
+        notional=st.sampled_from([usd(15), usd(50), 2**64 - 1]),
+        seconds=st.sampled_from([2, 3_600, 10_000]),
+    )
+    def open_session(self, who: int, slot: int, notional: int, seconds: int) -> None:
+        owner, scheme = self.traders[who], slot
+        name = f"key {who} {len(self.keys) % 3}"
+        expiry = self.market.time_ns + seconds * SECOND_NS
+        body = self.market.make_session(
+            owner, slot, name, key_scheme=scheme, notional=notional, expiry=expiry
+        )
+        if self.market.apply(body).refused_by is None:
+            self.keys.append(Trader(owner.number, self.market.keys.wallet(name, scheme), slot))
+
+    @rule(pick=picks, side=sides, offset=offsets, size=sizes, flags=flags)
+    def place_by_session(self, pick: int, side: int, offset: int, size: int, flags: int) -> None:
+        if not self.keys:
+            return
+        key = self.keys[-1 - pick % min(3, len(self.keys))]
+        session = self.market.venue.settlement.sessions[key.number << 4 | key.slot]
+        order = self.market.make_order(key, side, self.price(1, offset), size * coins(0.1), flags)
+        order = replace(order, expiry=min(order.expiry, session.expiry))
+        self.market.send_place(order, key)
+        self.orders.append((key, order))
+
+    @rule(who=accounts, slot=st.integers(1, 2), back=st.one_of(st.none(), st.integers(0, 20)))
+    def revoke(self, who: int, slot: int, back: int | None) -> None:
+        newest = self.market.next_nonce() % 2**40
+        self.market.revoke(self.traders[who], slot, None if back is None else newest - back)
 
     @rule(pick=picks, what=st.integers(0, 3), offset=offsets, size=sizes)
     def touch_order(self, pick: int, what: int, offset: int, size: int) -> None:
