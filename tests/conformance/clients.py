@@ -48,6 +48,21 @@ def until(what: str, look: Callable[[], Value | None]) -> Value:
     return found
 
 
+def take(exchange: Any, symbol: str, side: str, amount: float, **params: Any) -> Any:
+    """Return a market order that was filled whole.
+
+    Makers move their quotes: where a book is empty for a moment it is sent again.
+    """
+
+    def send() -> Any:
+        order = exchange.create_order(symbol, "market", side, amount, None, params)
+        assert order["status"] in ("closed", "canceled"), "a market order never rests"
+        assert order["status"] == "closed" or order["filled"] == 0, "filled in part: ask for less"
+        return order if order["status"] == "closed" else None
+
+    return until(f"a {side} of {amount} {symbol}", send)
+
+
 @dataclass(frozen=True, slots=True)
 class Symbols:
     """One market of each kind, by ccxt's names."""

@@ -8,7 +8,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.conformance.clients import Symbols, until
+from tests.conformance.clients import Symbols, take, until
 
 SIZE = 0.01
 
@@ -68,8 +68,7 @@ def test_a_limit_order_rests_is_edited_and_cancelled(exchange: Any, symbols: Sym
 
 def test_market_orders_fill_and_become_a_position(exchange: Any, symbols: Symbols) -> None:
     before = position_of(exchange, symbols.swap)
-    bought = exchange.create_order(symbols.swap, "market", "buy", SIZE)
-    assert bought["status"] == "closed", bought["info"]
+    bought = take(exchange, symbols.swap, "buy", SIZE)
     assert bought["type"] == "market"
     assert bought["filled"] == SIZE
     assert bought["average"] > 0
@@ -96,49 +95,58 @@ def test_market_orders_fill_and_become_a_position(exchange: Any, symbols: Symbol
     assert trades[0]["id"] in {trade["id"] for trade in since}
     assert trades[0]["id"] in {trade["id"] for trade in exchange.fetch_my_trades(limit=50)}
 
-    sold = exchange.create_order(
-        symbols.swap, "market", "sell", SIZE, None, {"reduceOnly": before >= 0}
-    )
-    assert sold["status"] == "closed", sold["info"]
+    take(exchange, symbols.swap, "sell", SIZE, reduceOnly=before >= 0)
     assert position_of(exchange, symbols.swap) == pytest.approx(before)
 
 
+def limit_until_filled(exchange: Any, symbol: str, side: str, **params: Any) -> Any:
+    """Return a limit order through the book that was filled; sent again where nothing was there."""
+    away = 0.02 if side == "buy" else -0.02
+
+    def send() -> Any:
+        price = price_away(exchange, symbol, away)
+        order = exchange.create_order(symbol, "limit", side, SIZE, price, params)
+        if order["status"] == "open":
+            order = exchange.cancel_order(order["id"], symbol)
+        return order if order["filled"] == SIZE else None
+
+    return until(f"a fill of {symbol}", send)
+
+
 def test_a_limit_order_that_crosses_fills_at_the_book(exchange: Any, symbols: Symbols) -> None:
-    price = price_away(exchange, symbols.swap, 0.02)
-    bought = exchange.create_order(symbols.swap, "limit", "buy", SIZE, price)
-    assert bought["status"] == "closed"
-    assert bought["average"] <= price, "a fill is at the book's price, not at the limit"
-    sold = exchange.create_order(
-        symbols.swap, "limit", "sell", SIZE, price_away(exchange, symbols.swap, -0.02)
-    )
-    assert sold["status"] == "closed"
+    bought = limit_until_filled(exchange, symbols.swap, "buy")
+    assert bought["average"] <= bought["price"], "a fill is at the book's price or better"
+    sold = limit_until_filled(exchange, symbols.swap, "sell")
+    assert sold["average"] >= sold["price"]
 
 
-def test_immediate_or_cancel_takes_nothing_away_from_the_market(
-    exchange: Any, symbols: Symbols
-) -> None:
+def test_immediate_or_cancel_never_rests(exchange: Any, symbols: Symbols) -> None:
     price = price_away(exchange, symbols.swap, -0.02)
     order = exchange.create_order(symbols.swap, "limit", "buy", SIZE, price, {"timeInForce": "IOC"})
     assert order["status"] == "canceled"
     assert order["filled"] == 0
     assert order["timeInForce"] == "IOC"
     assert order["id"] not in [one["id"] for one in exchange.fetch_open_orders(symbols.swap)]
-    taken = exchange.create_order(
-        symbols.swap,
-        "limit",
-        "sell",
-        SIZE,
-        price_away(exchange, symbols.swap, -0.02),
-        {"timeInForce": "IOC"},
-    )
+    taken = limit_until_filled(exchange, symbols.swap, "sell", timeInForce="IOC")
     assert taken["status"] == "closed"
-    assert exchange.create_order(symbols.swap, "market", "buy", SIZE)["status"] == "closed"
+    take(exchange, symbols.swap, "buy", SIZE)
 
 
 def test_post_only_that_would_trade_is_refused(exchange: Any, symbols: Symbols) -> None:
     crossing = price_away(exchange, symbols.swap, 0.02)
-    with pytest.raises(ccxt.InvalidOrder, match="11054"):
-        exchange.create_order(symbols.swap, "limit", "buy", SIZE, crossing, {"postOnly": True})
+
+    def refused() -> bool | None:
+        try:
+            order = exchange.create_order(
+                symbols.swap, "limit", "buy", SIZE, crossing, {"postOnly": True}
+            )
+        except ccxt.InvalidOrder as error:
+            return "11054" in str(error)
+        assert order["status"] == "open", "it rests where nothing was on the other side"
+        exchange.cancel_order(order["id"], symbols.swap)
+        return None
+
+    assert until("a refusal", refused)
 
 
 def test_cancel_all_of_a_market_and_everywhere(exchange: Any, symbols: Symbols) -> None:
@@ -156,8 +164,8 @@ def test_cancel_all_of_a_market_and_everywhere(exchange: Any, symbols: Symbols) 
 
 
 def test_closed_orders_have_how_they_ended(exchange: Any, symbols: Symbols) -> None:
-    filled = exchange.create_order(symbols.swap, "market", "buy", SIZE)
-    exchange.create_order(symbols.swap, "market", "sell", SIZE)
+    filled = take(exchange, symbols.swap, "buy", SIZE)
+    take(exchange, symbols.swap, "sell", SIZE)
     closed = {one["id"]: one for one in exchange.fetch_closed_orders(symbols.swap, limit=100)}
     assert closed[filled["id"]]["status"] == "closed"
     assert closed[filled["id"]]["filled"] == SIZE
@@ -166,22 +174,13 @@ def test_closed_orders_have_how_they_ended(exchange: Any, symbols: Symbols) -> N
 
 
 def test_an_option_is_bought_held_and_sold(exchange: Any, symbols: Symbols) -> None:
-    market = exchange.market(symbols.call)
-    amount = max(market["limits"]["amount"]["min"], 0.1)
-    ask = until(
-        "an ask on the call",
-        lambda: exchange.fetch_order_book(symbols.call)["asks"][:1] or None,
-    )[0]
-    amount = min(amount, ask[1])
-    price = float(exchange.price_to_precision(symbols.call, ask[0] * 1.05))
-    bought = exchange.create_order(
-        symbols.call, "limit", "buy", amount, price, {"timeInForce": "IOC"}
-    )
-    assert bought["filled"] > 0, bought["info"]
+    amount = exchange.market(symbols.call)["limits"]["amount"]["min"]
+    bought = take(exchange, symbols.call, "buy", amount)
+    assert bought["average"] > 0
     position = exchange.fetch_position(symbols.call)
-    assert float(position["info"]["delta"]) > 0, "a long call is long"
     assert position["side"] == "long"
-    exchange.create_order(symbols.call, "market", "sell", bought["filled"])
+    assert float(position["info"]["delta"]) > 0, "a long call is long"
+    take(exchange, symbols.call, "sell", amount)
 
 
 def test_the_balance_is_in_the_settlement_currency(exchange: Any) -> None:

@@ -32,7 +32,7 @@ def test_the_first_bot_quotes(demo: Demo, tmp_path: Path) -> None:
     reader = Reader(tmp_path, variables(demo))
     reader.environment |= variables(demo)
     printed = reader.follow(DOCS / "tutorial" / "first-bot.md")
-    assert "first-bot" in printed, "its quotes are in the history of orders"
+    assert printed.count("label first-bot") == 10, "its quotes are in the history of orders"
     text = (tmp_path / "bot.py").read_text(encoding="utf-8")
     code = [line for line in text.splitlines() if line.strip()]
     assert len(code) <= 22, f"a bot in 20 lines has {len(code)}"

@@ -9,7 +9,6 @@ from tests.conformance.clients import Symbols, with_pro
 from tests.support.demo import Demo
 
 SIZE = 0.01
-UPDATES = 8
 
 
 def test_a_book_is_watched_and_agrees_with_the_one_that_is_asked_for(
@@ -67,30 +66,36 @@ def test_trades_and_candles(demo: Demo, symbols: Symbols) -> None:
     with_pro(demo, body)
 
 
+async def bought(pro: Any, symbol: str) -> Any:
+    """Return a market order that was filled; sent again where the book was empty for a moment."""
+    while True:
+        order = await pro.create_order(symbol, "market", "buy", SIZE)
+        if order["filled"]:
+            return order
+
+
 def test_own_orders_and_trades_are_pushed(demo: Demo, symbols: Symbols) -> None:
     async def body(pro: Any) -> None:
         await pro.load_markets()
         # The first call subscribes; what it waits for comes after it.
-        watching = [
-            asyncio.ensure_future(pro.watch_orders()),
-            asyncio.ensure_future(pro.watch_my_trades()),
-        ]
+        orders = asyncio.ensure_future(pro.watch_orders())
+        trades = asyncio.ensure_future(pro.watch_my_trades())
         await asyncio.sleep(0.5)
         index = (await pro.fetch_ticker(symbols.swap))["indexPrice"]
         price = float(pro.price_to_precision(symbols.swap, index * 0.98))
         placed = await pro.create_order(symbols.swap, "limit", "buy", SIZE, price)
-        seen = {order["id"]: order["status"] for order in await watching[0]}
+        seen = {order["id"]: order["status"] for order in await orders}
         assert seen[placed["id"]] == "open"
-        next_change = asyncio.ensure_future(pro.watch_orders())
+        orders = asyncio.ensure_future(pro.watch_orders())
         await asyncio.sleep(0)
         await pro.cancel_order(placed["id"], symbols.swap)
-        seen = {order["id"]: order["status"] for order in await next_change}
+        seen = {order["id"]: order["status"] for order in await orders}
         assert seen[placed["id"]] == "canceled"
 
-        bought = await pro.create_order(symbols.swap, "market", "buy", SIZE)
-        trades = await watching[1]
-        assert bought["id"] in {trade["order"] for trade in trades}
-        assert all(trade["fee"]["currency"] == "USDC" for trade in trades)
+        order = await bought(pro, symbols.swap)
+        found = await trades
+        assert order["id"] in {trade["order"] for trade in found}
+        assert all(trade["fee"]["currency"] == "USDC" for trade in found)
         await pro.create_order(symbols.swap, "market", "sell", SIZE)
 
     with_pro(demo, body)
@@ -99,11 +104,12 @@ def test_own_orders_and_trades_are_pushed(demo: Demo, symbols: Symbols) -> None:
 def test_the_account_is_pushed(demo: Demo, symbols: Symbols) -> None:
     async def body(pro: Any) -> None:
         await pro.load_markets()
-        watching = asyncio.ensure_future(pro.watch_balance())
-        await asyncio.sleep(0.5)
-        await pro.create_order(symbols.swap, "market", "buy", SIZE)
-        balance = await watching
-        assert float(balance["info"]["equity"]) > 0
+        while "USDC" not in (balance := await pro.watch_balance()):
+            continue  # one message a currency
+        before = balance["USDC"]["USDC"]["total"]
+        await bought(pro, symbols.swap)
+        while balance["USDC"]["USDC"]["total"] == before:
+            balance = await pro.watch_balance()
         await pro.create_order(symbols.swap, "market", "sell", SIZE)
 
     with_pro(demo, body)

@@ -369,27 +369,25 @@ def _show_done(answer: dict[str, Any], json: bool) -> None:
 
 
 def _print_orders(orders: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print orders, two lines each, which fit a terminal of 80 columns."""
     if not orders:
         print("no order")
-        return
-    table = Table()
-    columns = ("instrument", "side", "price", "amount", "filled", "average", "state", "label", "id")
-    for name in columns:
-        number = name in ("price", "amount", "filled", "average")
-        table.add_column(name, justify="right" if number else "left", overflow="fold")
     for order in orders:
-        table.add_row(
-            str(order["instrument_name"]),
-            str(order["direction"]),
-            _client.shown(order["price"]),
-            _client.shown(order["amount"]),
-            _client.shown(order["filled_amount"]),
-            _client.shown(order["average_price"]),
-            str(order["order_state"]),
-            str(order.get("label", "")),
-            str(order["order_id"]),
-        )
-    Console().print(table)
+        print("\n".join(described(order)))
+
+
+def described(order: dict[str, Any]) -> tuple[str, str]:
+    """Return what an order is and how far it came, and below it how to name it."""
+    price = _client.shown(order["price"])
+    if order.get("order_type") == "market":
+        price = f"market (not beyond {price})"
+    wanted = f"{order['direction']} {_client.shown(order['amount'])} {order['instrument_name']}"
+    filled = ""
+    if order["filled_amount"]:
+        average = _client.shown(order["average_price"])
+        filled = f", {_client.shown(order['filled_amount'])} filled at {average}"
+    label = f"  label {order['label']}" if order.get("label") else ""
+    return (
+        f"{order['order_state']:<11}{wanted} at {price}{filled}",
+        f"{'':<11}id {order['order_id']}{label}",
+    )

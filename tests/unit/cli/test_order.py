@@ -70,7 +70,7 @@ def test_without_a_price_it_is_a_market_order(
     assert "price" not in parameters
     printed = capsys.readouterr().out
     assert "traded 0.1 at 60,000, fee 3 USDC" in printed
-    assert "filled" in printed
+    assert printed.startswith("filled     buy 0.1 BTC_USDC-PERPETUAL at market_price")
 
 
 @pytest.mark.parametrize("amount", ["NaN", "1e3", "much"])
@@ -171,3 +171,17 @@ def test_an_edit_names_amount_and_price(monkeypatch: pytest.MonkeyPatch) -> None
             {"order_id": "00aa", "amount": Decimal("0.05"), "price": Decimal(60_000)},
         )
     ]
+
+
+def test_an_order_is_two_lines_that_fit_a_terminal() -> None:
+    assert order.described(ORDER) == (
+        "open       buy 0.1 BTC_USDC-PERPETUAL at 60,000.5",
+        "           id 00aa  label mine",
+    )
+    partly = {"filled_amount": Decimal("0.05"), "average_price": Decimal(60_000)}
+    market = {"order_type": "market", "price": Decimal(61_800), "label": ""}
+    first, second = order.described(ORDER | partly | market)
+    assert first == (
+        "open       buy 0.1 BTC_USDC-PERPETUAL at market (not beyond 61,800), 0.05 filled at 60,000"
+    )
+    assert second == "           id 00aa"
