@@ -22,6 +22,7 @@ from merkat.sdk.commands import HOUR_NS
 
 ROWS_MAX: Final = 10_000
 FLUSH_RECORDS: Final = 2_048
+BUSY_TIMEOUT_S: Final = 5.0
 _LATEST_NS: Final = (1 << 63) - 1
 _DAMAGED: Final = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
@@ -34,11 +35,11 @@ Parameter = int | str | bytes
 
 
 class HistoryError(Exception):
-    """The history is that of another venue or version; the text says what to do."""
+    """The history is that of another venue, or in use; the text says what to do."""
 
 
 class HistoryDamagedError(HistoryError):
-    """The file cannot be read as a history at all."""
+    """The file cannot be read as a history of this version."""
 
 
 class History:
@@ -47,33 +48,48 @@ class History:
     Rows come oldest first unless `newest_first`; at most `count` (to ROWS_MAX) of them.
     """
 
-    def __init__(self, records: Records, salt: bytes, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        records: Records,
+        salt: bytes,
+        path: Path | None = None,
+        timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
         self.records = records
         self.path = path
         self.head = 0  # the log number up to which `records` are complete
+        name = str(path) if path is not None else ":memory:"
+        self._connection = sqlite3.connect(name, timeout=timeout_s, isolation_level=None)
         try:
-            self._connection = sqlite3.connect(
-                str(path) if path is not None else ":memory:", isolation_level=None
-            )
-            self._connection.executescript(tables.OPENING)
-            found = dict(self._connection.execute("SELECT name, value FROM meta"))
+            self.cursor = self._open(salt)
         except sqlite3.DatabaseError as error:
+            self._connection.close()
             if error.sqlite_errorname in _DAMAGED:
-                raise HistoryDamagedError(
-                    f"{path}: {error}; it is built anew from the log"
-                ) from None
+                raise HistoryDamagedError(f"{path}: {error}") from None
             raise HistoryError(f"{path}: {error}; is another process using it?") from None
-        expected = {"version": tables.VERSION, "salt": salt.hex()}
-        for name, value in expected.items():
-            if found.setdefault(name, value) != value:
-                self._connection.close()
-                raise HistoryError(
-                    f"{path}: its {name} is {found[name]}, expected {value}; it is not the "
-                    "history of this venue: name another folder"
-                )
-        self.cursor = int(found.get("cursor", "0"))
-        rows = [*expected.items(), ("cursor", str(self.cursor))]
-        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        except HistoryError:
+            self._connection.close()
+            raise
+
+    def _open(self, salt: bytes) -> int:
+        """Make the tables that lack, check whose they are; returns the cursor."""
+        connection = self._connection
+        connection.executescript(tables.OPENING)
+        found = dict(connection.execute("SELECT name, value FROM meta"))
+        version = found.get("version", tables.VERSION)
+        if version != tables.VERSION:
+            raise HistoryDamagedError(
+                f"{self.path}: it is of version {version}, expected {tables.VERSION}"
+            )
+        if found.get("salt", salt.hex()) != salt.hex():
+            raise HistoryError(
+                f"{self.path}: it is the history of the venue with salt {found['salt']}, expected "
+                f"{salt.hex()}; name another folder"
+            )
+        cursor = found.get("cursor", "0")
+        rows = (("version", version), ("salt", salt.hex()), ("cursor", cursor))
+        connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+        return int(cursor)
 
     # --- writing ---
 

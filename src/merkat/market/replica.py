@@ -174,7 +174,7 @@ class Replica:
         try:
             return History(self._records, self.domain.salt, path)
         except HistoryDamagedError as error:
-            self.message = str(error)
+            self.message = f"{error}; it is built anew from the log"
         # Everything in it follows from the log, so nothing is lost by reading that again.
         self._forget(HISTORY_FILE, f"{HISTORY_FILE}-wal", f"{HISTORY_FILE}-shm", STATE_FILE)
         return History(self._records, self.domain.salt, path)
