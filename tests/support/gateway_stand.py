@@ -10,7 +10,7 @@ Faults of the link: `break_link` loses it, before or after the venue has taken w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -117,7 +117,7 @@ class MemoryVenue:
 
     # --- the world ---
 
-    def open(self, accounts: int, cash: int) -> None:
+    def open(self, accounts: int, cash: int, *, prices: bool = True) -> None:
         """Make group, listings and funded accounts, and the first prices."""
         parameters = commands.GroupParameters(
             stale_ns=3_600 * SECOND_NS, halt_ns=20 * 3_600 * SECOND_NS
@@ -129,7 +129,8 @@ class MemoryVenue:
         self.item(commands.fund_deposit(0, CASH))
         for account in range(1, accounts + 1):
             self.item(commands.deposit(_core.address_of(wallet(account)), cash))
-        self.prices()
+        if prices:
+            self.prices()
 
     def prices(self, index: int = INDEX, seconds: int = 1) -> None:
         """Let time pass and bring a vector, which is taken up at once."""
@@ -160,7 +161,8 @@ class Stand:
         self.store = IntentStore(folder)
         self.replica = Replica(DOMAIN, venue.address)
         self.clients = {client.account: client for client in clients}
-        self.gateway = Gateway(self.replica, self.store, KeyRing(clients), lambda: venue.time_ns)
+        self.clock_ns: Callable[[], int] = lambda: venue.time_ns
+        self.gateway = Gateway(self.replica, self.store, KeyRing(clients), lambda: self.clock_ns())
         self.topics: set[Any] = set()
 
     def take(self, frame: ReleasedFrame) -> None:
@@ -255,12 +257,14 @@ async def stand(
     accounts: int = ACCOUNTS,
     cash: int = CASH,
     venue: MemoryVenue | None = None,
+    clients: Sequence[KeyedClient] | None = None,
 ) -> AsyncIterator[Stand]:
     """Yield a stand; with a venue that is given, a gateway started anew over it."""
     if venue is None:
         venue = MemoryVenue()
         venue.open(accounts, cash)
-    made = Stand(folder, venue, [wallet_client(n) for n in range(1, accounts + 1)])
+    signing = clients or [wallet_client(n) for n in range(1, accounts + 1)]
+    made = Stand(folder, venue, list(signing))
     await made.start()
     try:
         yield made
