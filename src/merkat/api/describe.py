@@ -11,17 +11,24 @@ import msgspec
 from merkat.api.registry import Cost, Method, Registry
 
 REFERENCE: Final = "#/components/schemas/{name}"
+AS_PARAMETER: Final = "AsParameter"
 TITLE: Final = "merkat"
 DESCRIPTION: Final = (
     "JSON-RPC 2.0 over HTTP and WebSocket in the dialect of Deribit's API, with the methods of a"
     " self-custodial venue under venue/. Numbers are exact decimals."
 )
 ENVELOPE: Final[dict[str, Any]] = {
-    "id": {"description": "as it was sent; null over GET"},
-    "usIn": {"type": "integer", "description": "received, microseconds since 1970"},
-    "usOut": {"type": "integer", "description": "answered, microseconds since 1970"},
-    "usDiff": {"type": "integer"},
-    "testnet": {"type": "boolean"},
+    "title": "Envelope",
+    "type": "object",
+    "required": ["jsonrpc", "id", "usIn", "usOut", "usDiff", "testnet"],
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"description": "as it was sent; null over GET"},
+        "usIn": {"type": "integer", "description": "received, microseconds since 1970"},
+        "usOut": {"type": "integer", "description": "answered, microseconds since 1970"},
+        "usDiff": {"type": "integer"},
+        "testnet": {"type": "boolean"},
+    },
 }
 ERROR: Final[dict[str, Any]] = {
     "title": "Error",
@@ -58,6 +65,9 @@ def openapi(registry: Registry) -> dict[str, Any]:
         },
         "components": {
             "schemas": schemas,
+            "responses": {
+                "Refused": _answer("Refused.", {"error": {"$ref": REFERENCE.format(name="Error")}})
+            },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic"},
@@ -105,17 +115,18 @@ def _schemas(
     """Return the shared schemas, and those of the parameters and results of each method.
 
     Parameters and results are built apart: a decimal is read as a number or its text, and written
-    as a number.
+    as a number. A name that is both gets another one as parameter.
     """
     parameter_types = [method.parameters.struct for method in methods]
     result_types = [method.result_type for method in methods]
     parameters, read = _components(parameter_types, ["number", "string"])
     results, written = _components(result_types, ["number"])
     twice = {name for name in read.keys() & written.keys() if read[name] != written[name]}
-    if twice:
-        names = ", ".join(sorted(twice))
-        raise ValueError(f"types used as parameter and as result with decimals: {names}")
-    schemas = {**read, **written, "Error": ERROR}
+    parameters = [_renamed(item, twice) for item in parameters]
+    for name in sorted(read):
+        item = _renamed(read.pop(name), twice)
+        read[f"{name}{AS_PARAMETER}" if name in twice else name] = item
+    schemas = {**read, **written, "Envelope": ENVELOPE, "Error": ERROR}
     return dict(sorted(schemas.items())), parameters, results
 
 
@@ -147,6 +158,20 @@ def _plain(schema: Any, decimal_types: list[str]) -> Any:
         kind: Any = decimal_types if len(decimal_types) > 1 else decimal_types[0]
         return {"type": kind, **{key: _plain(item, decimal_types) for key, item in rest.items()}}
     return {key: _plain(item, decimal_types) for key, item in schema.items()}
+
+
+def _renamed(schema: Any, names: set[str]) -> Any:
+    """Return a schema whose references to these names are to their parameter form."""
+    if isinstance(schema, list):
+        return [_renamed(item, names) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: item + AS_PARAMETER
+        if key == "$ref" and item.rpartition("/")[2] in names
+        else _renamed(item, names)
+        for key, item in schema.items()
+    }
 
 
 def _members(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +207,7 @@ def _path(
         "summary": method.summary,
         "responses": {
             "200": _answer("The result.", {"result": result}),
-            "400": _answer("Refused.", {"error": {"$ref": REFERENCE.format(name="Error")}}),
+            "400": {"$ref": "#/components/responses/Refused"},
         },
         "x-cost": _cost(method),
     }
@@ -224,9 +249,10 @@ def _required(schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
 def _answer(description: str, body: dict[str, Any]) -> dict[str, Any]:
     """Return a response whose envelope has a result or an error."""
     schema = {
+        "allOf": [{"$ref": REFERENCE.format(name="Envelope")}],
         "type": "object",
-        "required": ["jsonrpc", *body, *ENVELOPE],
-        "properties": {"jsonrpc": {"const": "2.0"}, **body, **ENVELOPE},
+        "required": list(body),
+        "properties": body,
     }
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 

@@ -18,7 +18,9 @@ from merkat.api.limits import Limits
 
 ABORT: Final = "merkat.abort"  # extension of a WebSocket's scope: cuts the connection off
 HEADERS_MAX: Final = 100
-LINGER_SECONDS: Final = 15.0  # after which a peer that does not take the close is cut off
+ABORT_SECONDS: Final = 15.0  # after which a peer that does not take the close is cut off
+CLOSE_SECONDS: Final = 3.0  # in which a peer should answer a close
+LINGER_SECONDS: Final = 1.0  # in which a refused peer may read why, before unread bytes reset it
 STATUS: Final = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -48,6 +50,14 @@ class Doors:
             return f"more than {self.limits.connections} connections"
         return None
 
+    def is_flooded(self, address: str) -> bool:
+        """Return whether so many are connected that refusals are too much, too."""
+        limits = self.limits
+        return (
+            self.addresses[address] > 2 * limits.connections_per_address
+            or self.inside > 2 * limits.connections
+        )
+
     def leave(self, address: str) -> None:
         """Count a connection out."""
         self.inside -= 1
@@ -74,6 +84,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._address = address_key(self.client[0] if self.client is not None else "")
         self._too_many = self.doors.enter(self._address)
         self._await_head()
+        if self.doors.is_flooded(self._address):
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection out."""
@@ -161,13 +173,25 @@ class HttpProtocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket with bounded fragments and pongs, and an end for peers that do not read."""
 
     doors: ClassVar[Doors]
+
+    _refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over a connection that HTTP counted in."""
+        super().connection_made(transport)
+        self.close_timeout = CLOSE_SECONDS
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, unless the connection has failed already."""
+        if not self._refused:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count the connection out."""
@@ -182,6 +206,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.frames = []
         self.conn.fail(1009, f"more than {self.doors.limits.fragments} fragments")
         self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        """Close a connection that broke the protocol, and let the peer read why."""
+        assert self.conn.close_sent is not None
+        self._refused = True
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def handle_ping(self) -> None:
         """Answer a ping; a peer that does not read gets no more answers."""
@@ -201,4 +239,4 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         extensions[ABORT] = self.transport.abort
         await super().run_asgi()
         if not self.disconnected:
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.loop.call_later(ABORT_SECONDS, self.transport.abort)

@@ -26,10 +26,18 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listens = asyncio.Event()
+        self.stops = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listens.set()
+
+    async def main_loop(self) -> None:
+        """Refresh the date header once a second until the end."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.stops.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -44,7 +52,7 @@ class Server:
         port: the real one when 0 was asked for.
     """
 
-    def __init__(self, app: Starlette, server: uvicorn.Server, host: str, port: int) -> None:
+    def __init__(self, app: Starlette, server: _Uvicorn, host: str, port: int) -> None:
         self.host = host
         self.port = port
         self._app = app
@@ -65,6 +73,7 @@ class Server:
     async def stop(self) -> None:
         """Close connections, listen no more, wait for requests that were begun; within 5 s."""
         self._server.should_exit = True
+        self._server.stops.set()
         if self._task is not None:
             await self._task
             self._task = None

@@ -20,6 +20,11 @@ from merkat.api.limits import Limits
 from merkat.api.registry import CANCEL, ORDER, Client, Context, NoParams, Registry
 from merkat.api.server import Forward, Server, build_app, serve
 
+UPGRADE = (
+    b"GET /ws/api/v2 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
 registry = Registry()
 SECONDS = 30.0  # for what must come: only a hang is that slow
 
@@ -240,6 +245,21 @@ class Small:
         try:
             writer.write(data)
             async with asyncio.timeout(SECONDS):
+                return await reader.read()
+        finally:
+            writer.close()
+
+    async def frames(self, data: bytes, eof: bool = False) -> bytes:
+        """Return everything that comes on a WebSocket whose peer sends these bytes as frames."""
+        reader, writer = await asyncio.open_connection(self.server.host, self.server.port)
+        try:
+            async with asyncio.timeout(SECONDS):
+                writer.write(UPGRADE)
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(data)
+                if eof:
+                    await asyncio.sleep(0.005)  # what came before the end is answered
+                    writer.write_eof()
                 return await reader.read()
         finally:
             writer.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from merkat.api.limits import Limits, Rate
-from tests.unit.api.small_server import Small, Wire, until, with_server
+from tests.unit.api.small_server import UPGRADE, Small, Wire, until, with_server
 
 
 async def take(wire: Wire, count: int) -> dict[int, Any]:
@@ -308,7 +308,7 @@ def test_fast_changes_are_conflated_to_the_interval() -> None:
             collected = small.desk.collected
             for _ in range(100):
                 small.tell(("count", 1))
-            counts = []
+            counts: list[int] = []
             while len(counts) < 2:
                 news = await wire.receive()
                 counts.append(news["params"]["data"]["count"])
@@ -332,7 +332,7 @@ def test_a_slow_reader_is_conflated_and_nothing_grows() -> None:
             small.tell(("count", 2))
             while (news := (await quick.receive())["params"]["data"])["count"] != small.desk.count:
                 assert news["count"] < small.desk.count
-            counts = []
+            counts: list[int] = []
             while not counts or counts[-1] < 200:
                 counts.append((await wire.receive())["params"]["data"]["count"])
             assert counts == sorted(set(counts)), "in order, none twice"
@@ -402,11 +402,7 @@ def test_heartbeats_can_be_ended() -> None:
 
 def test_a_peer_that_answers_no_pings_is_cut_off() -> None:
     async def story(small: Small) -> None:
-        handshake = (
-            b"GET /ws/api/v2 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        )
-        received = await small.raw(handshake)
+        received = await small.raw(UPGRADE)
         assert received.startswith(b"HTTP/1.1 101")
         assert b"\x89\x04" in received, "a ping came"
         await until(lambda: not small.app.state.host.hub._by_topic)

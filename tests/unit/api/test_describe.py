@@ -1,0 +1,100 @@
+"""OpenAPI and OpenRPC documents of a small registry, beside files that people have read."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from merkat.api.describe import openapi, openrpc
+from merkat.api.registry import NoParams, Registry
+from tests.unit.api.small_server import registry
+
+FOLDER = Path(__file__).parent
+
+
+def golden(name: str) -> Any:
+    return json.loads((FOLDER / name).read_text())
+
+
+def without_version(document: dict[str, Any]) -> dict[str, Any]:
+    document["info"].pop("version")
+    return document
+
+
+@pytest.mark.parametrize(
+    ("describe", "name"), [(openapi, "golden_openapi.json"), (openrpc, "golden_openrpc.json")]
+)
+def test_the_document_is_the_one_that_was_read(describe: Any, name: str) -> None:
+    made = json.loads(json.dumps(without_version(describe(registry))))
+    assert made == golden(name), f"look at the difference; if it is meant, write {name} anew"
+
+
+def test_the_order_of_registration_does_not_matter() -> None:
+    turned = Registry(
+        dict(reversed(registry.methods.items())), dict(reversed(registry.channels.items()))
+    )
+    assert json.dumps(openapi(turned)) == json.dumps(openapi(registry))
+    assert json.dumps(openrpc(turned)) == json.dumps(openrpc(registry))
+
+
+def test_every_reference_is_there() -> None:
+    for document in (openapi(registry), openrpc(registry)):
+        names = {reference.rpartition("/")[2] for reference in references(document)}
+        assert names <= document["components"]["schemas"].keys()
+        assert names
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [found for item in value for found in references(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["$ref"]] if "$ref" in value else []
+    return own + [found for item in value.values() for found in references(item)]
+
+
+def test_decimals_are_read_as_number_or_text_and_written_as_number() -> None:
+    schemas = openapi(registry)["components"]["schemas"]
+    read = schemas["OrderParams"]["properties"]["amount"]
+    written = schemas["EchoResult"]["properties"]["number"]["anyOf"][0]
+    assert (read["type"], written["type"]) == (["number", "string"], "number")
+
+
+def test_private_methods_need_authentication() -> None:
+    paths = openapi(registry)["paths"]
+    assert "security" in paths["/private/buy"]["get"]
+    assert "security" not in paths["/public/echo"]["get"]
+
+
+class Both(msgspec.Struct, forbid_unknown_fields=True):
+    amount: Decimal
+
+
+def test_a_type_that_is_parameter_and_result_is_described_as_both() -> None:
+    twice = Registry()
+
+    @twice.method("public/a", summary="A.")
+    def same(context: Any, params: Both) -> list[Both]:
+        return [params]
+
+    document = openapi(twice)
+    schemas = document["components"]["schemas"]
+    assert schemas["Both"]["properties"]["amount"]["type"] == "number"
+    assert schemas["BothAsParameter"]["properties"]["amount"]["type"] == ["number", "string"]
+    body = document["paths"]["/public/a"]["post"]["requestBody"]["content"]["application/json"]
+    assert references(body) == ["#/components/schemas/BothAsParameter"]
+
+
+def test_an_empty_registry_is_described_too() -> None:
+    empty = Registry()
+    empty.method("public/a", summary="A.")(nothing)
+    assert openapi(empty)["paths"].keys() == {"/public/a"}
+
+
+def nothing(context: Any, params: NoParams) -> None:
+    return None
