@@ -1,7 +1,7 @@
 # Two commands bring merkat up from a fresh clone: `make build`, then `make demo`.
 #
 #   make build         virtual environment from hashed requirements, Rust core, `merkat` command
-#   make demo          an hour of generated order flow through the venue, anchored on a chain
+#   make demo          a whole venue lives through a fall, a kill and a withdrawal, in a minute
 #   make check         the fast lane: formatting, lints, types, import contracts, unit tests
 #   make test          every stage
 #   make requirements  resolve requirements/*.txt again from pyproject.toml
@@ -33,7 +33,7 @@ $(VENV)/.installed: $(VENV)/.requirements pyproject.toml Cargo.toml tools/instal
 	touch $@
 
 demo: build
-	$(BIN)/merkat flow --anchor
+	$(BIN)/merkat demo
 
 check: build
 	$(BIN)/python tools/run_tests.py --fast

@@ -84,7 +84,7 @@ def _play(options: Options, as_json: bool, started_s: float) -> int:
 
     from merkat.demo.board import Board
     from merkat.demo.run import play, run
-    from merkat.demo.view import LiveTeller, PlainTeller, is_drawable
+    from merkat.demo.view import LiveTeller, PlainTeller, is_drawable, print_line
     from merkat.demo.words import HOSTED
 
     board = Board(options.seed)
@@ -95,8 +95,8 @@ def _play(options: Options, as_json: bool, started_s: float) -> int:
     else:
         with LiveTeller(console, board) as teller:
             report = run(play(options, board, teller, started_s))
-        for kind, text in board.lines:
-            console.print(f"{kind:<11} {text}", soft_wrap=True, highlight=False, markup=False)
+        for line in board.lines:
+            print_line(console, line)
     if report is None:
         raise KeyboardInterrupt
     return _conclude(report, options, as_json)

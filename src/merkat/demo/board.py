@@ -18,10 +18,10 @@ TRADES_SHOWN: Final = 12
 ACTS: Final = (
     ("open", "open"),
     ("trade", "trade"),
-    ("shock", "-12 %"),
+    ("shock", "fall"),
     ("anchor", "anchor"),
     ("prove", "prove"),
-    ("kill", "kill -9"),
+    ("kill", "kill"),
     ("expiry", "expiry"),
     ("claim", "claim"),
     ("replay", "replay"),
@@ -93,6 +93,15 @@ class Strike:
     delta: Decimal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the story: the venue's clock, a kind such as "shock", and the text."""
+
+    clock: str
+    kind: str
+    text: str
+
+
 @dataclass(slots=True)
 class Board:
     """Everything on the screen."""
@@ -114,8 +123,15 @@ class Board:
     options: int = 0
     batches: int = 0
     venue_up: bool = True
+    shows_chain: bool = True
     recent: deque[TradeLine] = field(default_factory=lambda: deque(maxlen=TRADES_SHOWN))
-    lines: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=LINES_MAX))
+    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=LINES_MAX))
+
+    def tell(self, kind: str, text: str) -> Line:
+        """Add a line to the story and return it."""
+        line = Line(self.clock, kind, text)
+        self.lines.append(line)
+        return line
 
     @property
     def change(self) -> Decimal:

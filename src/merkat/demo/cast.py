@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -18,6 +17,7 @@ from typing import Any, Final
 from merkat import _core
 from merkat.demo.listings import Listings
 from merkat.flow.oracle import THRESHOLD
+from merkat.gateway.keys import KeyedClient
 from merkat.products.terms import BTC
 from merkat.sdk import commands
 from merkat.sdk.keys import Domain, derive_secret
@@ -28,7 +28,6 @@ SESSION_LIFE_NS: Final = 90 * 86_400 * 1_000_000_000
 # What one order of a session may be worth: enough for every bot, far from a whole deposit's worth.
 SESSION_NOTIONAL: Final = 2_000_000 * MICRO
 FUND_USD: Final = 1_000_000
-KEYS_MODE: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +179,16 @@ def write_scene(path: Path, scene: dict[str, Any]) -> None:
     path.write_text(json.dumps(scene, indent=1) + "\n", encoding="utf-8")
 
 
-def write_keys(path: Path, cast: Cast) -> None:
-    """Write the gateway's keys file, which only its owner can read."""
-    clients = [
-        {
-            "client_id": member.client_id,
-            "client_secret": member.client_secret,
-            "account": member.account,
-            "slot": SESSION_SLOT,
-            "scheme": "secp256k1",
-            "session_secret": "0x" + member.session.hex(),
-        }
+def keyed_clients(cast: Cast) -> list[KeyedClient]:
+    """Return everybody's API credentials and session key, as the gateway's keys file has them."""
+    return [
+        KeyedClient(
+            client_id=member.client_id,
+            secret=member.client_secret,
+            account=member.account,
+            slot=SESSION_SLOT,
+            scheme=commands.SECP256K1,
+            session_secret=member.session,
+        )
         for member in cast.members
     ]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, KEYS_MODE)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
-        json.dump({"clients": clients}, sink, indent=1)

@@ -16,13 +16,14 @@ from typing import Any, Final
 
 from merkat.api.client import RpcClient
 from merkat.demo.board import Board
-from merkat.demo.cast import Cast, scene_of, write_keys, write_scene
+from merkat.demo.cast import Cast, keyed_clients, scene_of, write_scene
 from merkat.demo.children import Child
 from merkat.demo.listings import Listings
 from merkat.demo.observer import Observer
 from merkat.demo.oracle import Oracle
 from merkat.demo.path import Report as MarketReport
 from merkat.flow.oracle import OracleNodes
+from merkat.gateway.keys import write_keys
 from merkat.link import LinkClient, ReleasedFrame
 from merkat.sdk.keys import Domain, demo_domain
 
@@ -165,7 +166,7 @@ class Stage:
     async def open_gateway(self, host: str = HOST, port: int = 0) -> None:
         """Start the gateway with everybody's session keys, and connect everybody."""
         keys = self.folder / "keys.json"
-        write_keys(keys, self.cast)
+        write_keys(keys, keyed_clients(self.cast))
         arguments = ["gateway", "--venue", self.url_of("link_url"), "--keys", str(keys)]
         arguments += ["--data", str(self.folder / GATEWAY), "--host", host, "--port", str(port)]
         self.gateway = await Child.start(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from decimal import Decimal
 from typing import Final
 
 from merkat.api.numbers import usd
@@ -29,6 +30,7 @@ PERIOD_NS: Final = 5 * SECOND_NS
 VECTOR_EVERY: Final = 2
 FALL_EVERY: Final = 3
 FIRST_ORDER_STEP: Final = 12
+LEVERAGE_STEP: Final = 40
 FALL_LEAST_STEP: Final = 170
 FALL_MOST_STEP: Final = 185
 PROVE_STEP: Final = 225
@@ -39,6 +41,8 @@ LAST_STEP: Final = 376
 SEAL_NS: Final = 120 * SECOND_NS
 WITHDRAWN_USD: Final = 25_000
 MICRO: Final = 1_000_000
+CHAIN_STEPS: Final = 30  # the option chain and the positions take turns
+BATCHES_EVERY: Final = 12
 READ_S: Final = 1.6
 SHOCK_PACE: Final = 2.5
 
@@ -60,6 +64,7 @@ class Story:
         self.you = stage.cast[roles.YOU]
         self._tokens_before = 0
         self._trades_at_kill = 0
+        self._before_fall = Decimal(0)
 
     # The whole
 
@@ -93,6 +98,9 @@ class Story:
             await crowd.your_first_order()
             self.teller.line("trade", f"you buy {YOUR_FIRST_ORDER} BTC, perpetual, at the market")
         self.stage.observer.update(self.stage.cast, self.stage.listed.perpetual, roles.BULL)
+        self.board.shows_chain = step < self.fall_step and step // CHAIN_STEPS % 2 == 0
+        if step % BATCHES_EVERY == 0:
+            await self._read_batches()
         self.teller.refresh()
         falling = self.fall_step <= step < self.fall_step + 4 * FALL_EVERY + 2
         await self.pace.step(SHOCK_PACE if falling else 1.0)
@@ -101,8 +109,11 @@ class Story:
         """Begin the act that begins at a step."""
         if step == FIRST_ORDER_STEP // 2:
             self.board.act = "trade"
+        elif step == LEVERAGE_STEP:
+            self._tell_leverage()
         elif step == self.fall_step:
             self.board.act = "shock"
+            self._before_fall = self.board.index
             self.teller.line("shock", "the index begins to fall: 12 % in four steps")
         elif step == self.fall_step + 4 * FALL_EVERY:
             self._tell_fall()
@@ -114,6 +125,12 @@ class Story:
         elif step == EXPIRY_STEP:
             self.board.act = "expiry"
             self.teller.line("expiry", "08:00 is near: an hour's funding, and today's options end")
+
+    async def _read_batches(self) -> None:
+        """Ask the venue how many batches are on the chain."""
+        said = await self.stage.apis[roles.YOU].call("venue/get_state_root", {})
+        if said["batch"] is not None:
+            self.board.batches = int(said["batch"]["index"])
 
     # The acts
 
@@ -131,12 +148,17 @@ class Story:
         self.teller.line("deposited", text)
 
     def _tell_fall(self) -> None:
-        fallen = self.board.index
-        self.teller.line(
-            "shock",
-            f"BTC {fallen:,.2f}, {self.board.change:+.1%} from the opening; liquidated: "
-            f"{', '.join(dict.fromkeys(self.chronicle.liquidated)) or 'nobody'}",
-        )
+        before, after = self._before_fall, self.board.index
+        text = f"BTC {before:,.2f} -> {after:,.2f}: {after / before - 1:+.1%}"
+        self.teller.line("shock", text)
+
+    def _tell_leverage(self) -> None:
+        margin = self.board.margin
+        if margin is None or margin.equity <= 0:
+            return
+        leverage = margin.position * self.board.mark / margin.equity
+        text = f"{margin.name} holds {margin.position} BTC with {margin.equity:,.0f} tUSD"
+        self.teller.line("trade", f"{text}: {leverage:.1f} times what there is")
 
     async def _prove(self) -> None:
         """Prove a balance against the root on the chain, then with a flipped bit."""
@@ -223,9 +245,8 @@ class Story:
         self.report.withdrawal_paid = paid == WITHDRAWN_USD * MICRO
         batches = self.report.batches
         self.teller.line("final", f"batch {final} of {batches}, after a window of {window_s:,} s")
-        verdict = "paid" if self.report.withdrawal_paid else "NOT PAID"
-        text = f"{verdict}: your wallet holds {usd(tokens):,.2f} tUSD on the chain"
-        self.teller.line("paid", text)
+        text = f"your wallet holds {usd(tokens):,.2f} tUSD on the chain, {usd(paid):,.2f} of it new"
+        self.teller.line("paid" if self.report.withdrawal_paid else "NOT PAID", text)
         await self.pace.read(READ_S)
 
     # What came of it

@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from merkat.demo.board import ACTS, Board, Holder, Level, Margin, Strike, TradeLine
+from merkat.demo.board import ACTS, Board, Holder, Level, Line, Margin, Strike, TradeLine
 
 WIDTH_LEAST: Final = 80
 HEIGHT_LEAST: Final = 24
@@ -63,9 +63,7 @@ class PlainTeller:
 
     def line(self, kind: str, text: str) -> None:
         """Print one line."""
-        self._board.lines.append((kind, text))
-        line = Text(f"{self._board.clock:<10}{kind:<{KIND_CELLS}} {text}".rstrip())
-        self._console.print(line, soft_wrap=True, highlight=False)
+        print_line(self._console, self._board.tell(kind, text))
 
     def refresh(self) -> None:
         """Do nothing: what was told stays."""
@@ -79,7 +77,7 @@ class SilentTeller:
 
     def line(self, kind: str, text: str) -> None:
         """Keep one line."""
-        self._board.lines.append((kind, text))
+        self._board.tell(kind, text)
 
     def refresh(self) -> None:
         """Do nothing."""
@@ -109,12 +107,18 @@ class LiveTeller:
 
     def line(self, kind: str, text: str) -> None:
         """Add one line and show it."""
-        self._board.lines.append((kind, text))
+        self._board.tell(kind, text)
         self.refresh()
 
     def refresh(self) -> None:
         """Draw the board."""
         self._live.refresh()
+
+
+def print_line(console: Console, line: Line) -> None:
+    """Print a line of the story, unbroken."""
+    text = Text(f"{line.clock:<10}{line.kind:<{KIND_CELLS}} {line.text}".rstrip())
+    console.print(text, soft_wrap=True, highlight=False)
 
 
 def is_drawable(console: Console) -> bool:
@@ -202,7 +206,7 @@ def _trades(recent: Iterable[TradeLine]) -> Panel:
             style = "bold white on red"
         rows.append(
             Text(
-                f"{short_name(trade.name):<8}{trade.size:>5.2f} {trade.price:>8,.0f}",
+                f"{short_name(trade.name):<8}{trade.size:>5.3f} {trade.price:>8,.0f}",
                 style=style,
                 no_wrap=True,
                 overflow="crop",
@@ -226,7 +230,7 @@ def short_name(name: str) -> str:
 
 
 def _right(board: Board) -> RenderableType:
-    if board.chain and board.act in ("open", "expiry"):
+    if board.chain and board.shows_chain:
         return _chain(board.chain, board.chain_name)
     return _holders(board.holders)
 
@@ -301,11 +305,7 @@ def _gauge(margin: Margin | None) -> Panel:
 
 def _story(board: Board, rows: int) -> Panel:
     shown = []
-    for kind, text in list(board.lines)[-rows:]:
-        style = _KIND_STYLES.get(kind, LOUD)
-        shown.append(
-            Text.assemble(
-                (f"{kind:<{KIND_CELLS}} ", style), text, no_wrap=True, overflow="ellipsis"
-            )
-        )
+    for line in list(board.lines)[-rows:]:
+        head = (f"{line.kind:<{KIND_CELLS}} ", _KIND_STYLES.get(line.kind, LOUD))
+        shown.append(Text.assemble(head, line.text, no_wrap=True, overflow="ellipsis"))
     return _panel(Group(*shown), "story")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from merkat.demo.board import ACTS, Board, Holder, Level, Margin, Strike, TradeLine
+from merkat.demo.board import ACTS, Board, Holder, Level, Line, Margin, Strike, TradeLine
 from merkat.demo.view import (
     LiveTeller,
     PlainTeller,
@@ -41,10 +41,11 @@ def full_board() -> Board:
         margin=Margin("carol", USD("2.4"), USD(9_000), USD(10_500), 1),
         trades=1_234,
         batches=3,
+        shows_chain=False,
     )
     for number in range(20):
         board.recent.append(TradeLine("BTC_USDC-26NOV26-100000-C", "buy", USD(88_180), USD("0.25")))
-        board.lines.append(("liquidation", f"line {number} " + "x" * 200))
+        board.tell("liquidation", f"line {number} " + "x" * 200)
     board.recent.append(TradeLine("BTC_USDC-PERPETUAL", "sell", USD(88_180), USD("0.25"), "forced"))
     return board
 
@@ -95,10 +96,11 @@ def test_the_screen_shows_the_numbers() -> None:
         assert shown in text, f"{shown!r} is not on the screen"
 
 
-def test_the_option_chain_is_shown_while_the_story_opens() -> None:
+def test_the_option_chain_has_its_turn() -> None:
     board = full_board()
-    board.act = "open"
+    board.shows_chain = True
     text = "\n".join(drawn(board))
+    assert "positions" not in text
     assert "options 26NOV26" in text
     assert "1,200" in text
     assert "0.55" in text
@@ -158,7 +160,7 @@ def test_the_live_view_draws_and_gives_the_screen_back() -> None:
     board = full_board()
     with LiveTeller(console, board) as teller:
         teller.line("proof", "it holds")
-    assert board.lines[-1] == ("proof", "it holds")
+    assert board.lines[-1] == Line("07:45:10", "proof", "it holds")
     assert "\x1b[?1049h" in sink.getvalue(), "the other screen was entered"
     assert sink.getvalue().count("\x1b[?1049l") == 1, "and left"
 
@@ -166,7 +168,7 @@ def test_the_live_view_draws_and_gives_the_screen_back() -> None:
 def test_silence_keeps_the_lines() -> None:
     board = Board(seed=7)
     SilentTeller(board).line("trade", "one")
-    assert list(board.lines) == [("trade", "one")]
+    assert list(board.lines) == [Line("", "trade", "one")]
 
 
 @pytest.mark.parametrize(
