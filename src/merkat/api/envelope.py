@@ -11,7 +11,6 @@ from merkat.api.json import dumps
 
 ID_TEXT_MAX: Final = 256
 METHOD_TEXT_MAX: Final = 128
-MEMBERS: Final = frozenset({"jsonrpc", "id", "method", "params"})
 
 
 class Request(NamedTuple):
@@ -45,6 +44,8 @@ def readable_id(document: object) -> Any:
 def read_request(document: object, path_method: str | None = None) -> Request:
     """Return the request that a document is.
 
+    Other members of the envelope are ignored: ccxt puts its own beside `params`.
+
     Args:
         document: what `loads_strict` gave.
         path_method: the method that the path of a POST names; `method` may then be absent.
@@ -61,9 +62,6 @@ def read_request(document: object, path_method: str | None = None) -> Request:
     if document.get("jsonrpc") != "2.0":
         was = shown(document["jsonrpc"]) if "jsonrpc" in document else "missing"
         raise invalid_request("jsonrpc", f"jsonrpc is {was}", 'send "jsonrpc":"2.0"')
-    if not MEMBERS.issuperset(document):
-        name = next(name for name in document if name not in MEMBERS)
-        raise invalid_request(name[:80], f"unknown member {shown(name)}", f"send {_EXAMPLE}")
     if "id" not in document:
         raise invalid_request(
             "id", "id is missing: notifications are not taken", "send a number or a text as id"

@@ -54,6 +54,8 @@ def test_hello_test_and_null_params() -> None:
             null = '{"jsonrpc":"2.0","id":1,"method":"public/test","params":null}'
             assert "result" in await wire.ask(null)
             assert "result" in await wire.ask('{"jsonrpc":"2.0","id":1,"method":"public/test"}')
+            of_ccxt = '{"jsonrpc":"2.0","id":1,"method":"public/test","callerMethodName":"x"}'
+            assert "result" in await wire.ask(of_ccxt), "members that clients add are ignored"
 
     with_server(story)
 
