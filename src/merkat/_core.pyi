@@ -76,6 +76,15 @@ class Engine:
         Sizes are base units, negative for short. None without the account.
         """
 
+    def session(
+        self, account: int, slot: int
+    ) -> tuple[int, int, bytes, int, int, int, int] | None:
+        """Return the leaf of a session, slot 1 to 15; None where none was ever opened.
+
+        state (1 open, 2 revoked), scheme, key, groups, kinds, notional (1e-6 USD), expiry_ns. It
+        may sign while state is 1 and expiry_ns is ahead.
+        """
+
     def listing(self, listing: int) -> tuple[int, ...] | None:
         """Return the 15 fields of a listing's leaf; None without the listing.
 

@@ -6,13 +6,16 @@ use crate::hash::{Hash, ZERO_HASH, leaf_hash, short, state_root};
 use crate::lanes::hash_messages;
 use crate::run::{AccountLeaves, Leaves, Tree, preimage_bytes};
 use crate::tree::SparseTree;
-use merkat_settle::OrderLeaf;
-use merkat_settle::leaves::{GLOBALS_WORDS, GROUP_WORDS, INSTRUMENT_WORDS, ORDER_WORDS};
+use merkat_settle::leaves::{
+    GLOBALS_WORDS, GROUP_WORDS, INSTRUMENT_WORDS, ORDER_WORDS, SESSION_WORDS,
+};
 use merkat_settle::state::{Changes, Group, Instrument, State};
+use merkat_settle::{OrderLeaf, Session};
 use merkat_values::constants::HOUR_LIMIT;
 
 const ACCOUNTS_DEPTH: u8 = 28;
 const ORDERS_DEPTH: u8 = 92;
+const SESSIONS_DEPTH: u8 = 32;
 const INSTRUMENTS_DEPTH: u8 = 32;
 const GROUPS_DEPTH: u8 = 16;
 const HOUR_BITS: u8 = HOUR_LIMIT.trailing_zeros() as u8;
@@ -26,6 +29,7 @@ const GAP: u32 = 1 << 20;
 pub struct Committer {
     accounts: Numbered,
     orders: SparseTree,
+    sessions: SparseTree,
     instruments: Numbered,
     groups: Numbered,
     changes: Changes,
@@ -44,6 +48,7 @@ impl Committer {
         Self {
             accounts: Numbered::new(ACCOUNTS_DEPTH),
             orders: SparseTree::new(ORDERS_DEPTH),
+            sessions: SparseTree::new(SESSIONS_DEPTH),
             instruments: Numbered::new(INSTRUMENTS_DEPTH),
             groups: Numbered::new(GROUPS_DEPTH),
             changes: Changes::default(),
@@ -74,7 +79,7 @@ impl Committer {
         [
             self.accounts.root(),
             self.orders.root(),
-            ZERO_HASH, // No session is ever written in version 1.
+            self.sessions.root(),
             self.instruments.root(),
             self.groups.root(),
             leaf(&state.globals().words()),
@@ -103,6 +108,11 @@ impl Committer {
             let account = state.account(number);
             let hash = account.map_or(ZERO_HASH, |account| leaf_hash(&account_words(account)));
             self.accounts.set(number, hash);
+        }
+        for place in self.changes.sessions.drain(..) {
+            let session = state.sessions().at(place);
+            let hash = session.map_or(ZERO_HASH, |session| leaf(&session.words()));
+            self.sessions.set(place.into(), hash);
         }
         for listing in self.changes.instruments.drain(..) {
             let instrument = state.instrument(listing);
@@ -135,6 +145,7 @@ struct Run {
     steps: u32,
     accounts: AccountLeaves,
     orders: Leaves<{ preimage_bytes(ORDER_WORDS) }>,
+    sessions: Leaves<{ preimage_bytes(SESSION_WORDS) }>,
     instruments: Leaves<{ preimage_bytes(INSTRUMENT_WORDS) }>,
     groups: Leaves<{ preimage_bytes(GROUP_WORDS) }>,
     globals: Vec<u8>,
@@ -152,6 +163,11 @@ impl Run {
             let words = state.order(key).map(OrderLeaf::words);
             let words = words.as_ref().map_or(&[][..], |words| words);
             self.orders.note(key.value(), step, words);
+        }
+        for place in changes.sessions.drain(..) {
+            let words = state.sessions().at(place).map(Session::words);
+            let words = words.as_ref().map_or(&[][..], |words| words);
+            self.sessions.note(place.into(), step, words);
         }
         for listing in changes.instruments.drain(..) {
             let words = state.instrument(listing).map(Instrument::words);
@@ -175,7 +191,7 @@ impl Run {
         let parts = [
             self.accounts.roots(&mut committer.accounts, steps),
             self.orders.roots(&mut committer.orders, steps),
-            vec![ZERO_HASH; steps as usize],
+            self.sessions.roots(&mut committer.sessions, steps),
             self.instruments.roots(&mut committer.instruments, steps),
             self.groups.roots(&mut committer.groups, steps),
             hash_messages(preimage_bytes(GLOBALS_WORDS), &self.globals),

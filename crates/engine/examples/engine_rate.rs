@@ -69,7 +69,7 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
         order.limit_price = 100_000 * USD + if side == BUY { -offset } else { offset };
         let mut command = vec![1, 1];
         order.write(&mut command);
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         commands.push((command, owner_of(account)));
         placed.push_back(order);
         if placed.len() > 100 {
@@ -81,7 +81,7 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
             cancel.put_u32((old.expiry_ns / common::HOUR_NS) as u32);
             cancel.put_u40(old.counter);
             cancel.put_u64(venue.nonce(old.account));
-            cancel.put(&[9; 65]);
+            cancel.put(&[27; 65]);
             commands.push((cancel, owner_of(old.account)));
         }
     }

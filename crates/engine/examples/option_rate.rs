@@ -112,7 +112,7 @@ impl Desk {
             let order = self.venue.order_in(account, listing, side, price, size);
             let mut command = vec![1, 1];
             order.write(&mut command);
-            command.put(&[9; 65]);
+            command.put(&[27; 65]);
             commands.push((command, owner_of(account)));
             placed.push_back(order);
             if placed.len() > 100 {
@@ -122,7 +122,7 @@ impl Desk {
                 cancel.put_u32((old.expiry_ns / common::HOUR_NS) as u32);
                 cancel.put_u40(old.counter);
                 cancel.put_u64(self.venue.nonce(old.account));
-                cancel.put(&[9; 65]);
+                cancel.put(&[27; 65]);
                 commands.push((cancel, owner_of(old.account)));
             }
         }

@@ -66,6 +66,46 @@ pub struct GroupLosses {
     pub sums: OrderSums,
 }
 
+/// The used nonces of a slot that C-04 asks for, ascending, at most `NONCES`.
+#[derive(Clone, Debug, Default)]
+pub struct NonceWindow(Vec<u64>);
+
+impl NonceWindow {
+    /// The nonces.
+    pub fn used(&self) -> &[u64] {
+        &self.0
+    }
+
+    /// Whether rule C-04 lets a nonce of the window be used at `time_ns`.
+    pub fn may_use(&self, nonce: u64, time_ns: u64) -> bool {
+        let latest = time_ns / 1_000_000 + 86_400_000;
+        let Some(last) = self.0.last() else {
+            return nonce <= latest;
+        };
+        if nonce > latest || nonce == *last {
+            return false;
+        }
+        nonce > *last
+            || ((self.0.len() < NONCES || nonce > self.0[0])
+                && self.0.binary_search(&nonce).is_err())
+    }
+
+    /// Uses up a nonce that `may_use` allowed.
+    pub fn add(&mut self, nonce: u64) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(NONCES);
+        }
+        let place = self.0.partition_point(|used| *used < nonce);
+        if self.0.len() < NONCES {
+            self.0.insert(place, nonce);
+            return;
+        }
+        // The smallest goes; what lies between it and the new one moves down by a place.
+        self.0.copy_within(1..place, 0);
+        self.0[place - 1] = nonce;
+    }
+}
+
 /// The venue's record of an account.
 #[derive(Clone, Debug, Default)]
 pub struct VenueAccount {
@@ -75,8 +115,10 @@ pub struct VenueAccount {
     pub empty_slices: u8,
     /// The epoch time at which the account's last slice was made.
     pub visited_time: u64,
-    /// Used nonces, ascending, at most `NONCES`.
-    pub nonces: Vec<u64>,
+    /// Used nonces of the wallet.
+    pub nonces: NonceWindow,
+    /// Used nonces of sessions, ascending by slot; kept for ever, also when a slot is opened anew.
+    pub session_nonces: Vec<(u8, NonceWindow)>,
     /// How many orders it has.
     pub orders: u32,
     /// Its orders by listing, in no meaningful order; never one without orders.
@@ -94,40 +136,38 @@ impl VenueAccount {
             .find(|orders| orders.listing == listing)
     }
 
+    /// The window of nonces of a slot; one that was never used appears.
+    #[inline]
+    pub fn window(&mut self, slot: u8) -> &mut NonceWindow {
+        if slot == 0 {
+            return &mut self.nonces;
+        }
+        let found = self
+            .session_nonces
+            .binary_search_by_key(&slot, |(slot, _)| *slot);
+        let place = found.unwrap_or_else(|place| {
+            self.session_nonces
+                .insert(place, (slot, NonceWindow::default()));
+            place
+        });
+        &mut self.session_nonces[place].1
+    }
+
+    /// The windows that have a nonce, with their slots, ascending.
+    pub fn windows(&self) -> impl Iterator<Item = (u8, &NonceWindow)> {
+        let sessions = self
+            .session_nonces
+            .iter()
+            .map(|(slot, window)| (*slot, window));
+        let all = std::iter::once((0, &self.nonces)).chain(sessions);
+        all.filter(|(_, window)| !window.0.is_empty())
+    }
+
     /// See `listing`.
     #[inline]
     pub fn listing_mut(&mut self, listing: u32) -> Option<&mut ListingOrders> {
         self.listings
             .iter_mut()
             .find(|orders| orders.listing == listing)
-    }
-
-    /// Whether rule C-04 lets a nonce of the window be used at `time_ns`.
-    pub fn may_use(&self, nonce: u64, time_ns: u64) -> bool {
-        let latest = time_ns / 1_000_000 + 86_400_000;
-        let Some(last) = self.nonces.last() else {
-            return nonce <= latest;
-        };
-        if nonce > latest || nonce == *last {
-            return false;
-        }
-        nonce > *last
-            || ((self.nonces.len() < NONCES || nonce > self.nonces[0])
-                && self.nonces.binary_search(&nonce).is_err())
-    }
-
-    /// Uses up a nonce that `may_use` allowed.
-    pub fn use_nonce(&mut self, nonce: u64) {
-        if self.nonces.capacity() == 0 {
-            self.nonces.reserve_exact(NONCES);
-        }
-        let place = self.nonces.partition_point(|used| *used < nonce);
-        if self.nonces.len() < NONCES {
-            self.nonces.insert(place, nonce);
-            return;
-        }
-        // The smallest goes; what lies between it and the new one moves down by a place.
-        self.nonces.copy_within(1..place, 0);
-        self.nonces[place - 1] = nonce;
     }
 }

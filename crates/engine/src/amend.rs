@@ -29,7 +29,7 @@ impl Engine {
     /// A new body for a resting order.
     pub(crate) fn amend(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise_order(order, signer)?;
+        self.authorise_order(signed, signer)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = order
             .key()
@@ -47,6 +47,7 @@ impl Engine {
         let newer = order.version > old.version;
         require(newer, code::X03_VERSION_NOT_LARGER, field::VERSION)?;
         self.check_expiry(order)?;
+        self.check_scope(order)?;
         require(!order.renews(), code::O10_BAD_RENEWS, field::RENEWS)?;
         self.check_account(order)?;
         self.check_not_halted(order)?;
@@ -97,7 +98,7 @@ impl Engine {
     /// A new order in the place of a resting one.
     pub(crate) fn renew(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise_order(order, signer)?;
+        self.authorise_order(signed, signer)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = order
             .renewed_key()
@@ -119,6 +120,7 @@ impl Engine {
         require(same_price, code::X05_RENEWAL_DIFFERS, field::LIMIT_PRICE)?;
         require(order.size == left, code::X05_RENEWAL_DIFFERS, field::SIZE)?;
         self.check_expiry(order)?;
+        self.check_renewal_scope(index, order)?;
         check_first_version(order)?;
         self.check_account(order)?;
         let key = self.check_new_key(order)?;

@@ -2,7 +2,9 @@
 
 use merkat_pricing::SurfaceVector;
 use merkat_settle::NodeSignature;
-use merkat_settle::ops::{Floor, Heartbeat, MarginMode, Transfer, Withdraw};
+use merkat_settle::ops::{
+    Floor, Heartbeat, MarginMode, SessionOpen, SessionRevoke, Transfer, Withdraw,
+};
 use merkat_settle::order::{AnyVector, Order, Vector, read_signatures};
 use merkat_values::Signature;
 use merkat_values::codec::{Reader, Short};
@@ -18,12 +20,12 @@ const BEAT_BYTES: usize = 2 + 8 + 8 + 31;
 /// The place of the count of expiries in a vector of version 2.
 const EXPIRY_COUNT_AT: usize = SurfaceVector::bytes_of(0) - 1;
 
-/// An order with its owner's signature.
+/// An order with the signature of the wallet or the session that its slot names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedOrder {
     /// The signed body.
     pub order: Order,
-    /// The owner's signature over it.
+    /// Over it.
     pub signature: Signature,
 }
 
@@ -40,7 +42,7 @@ pub struct Cancel {
     pub counter: u64,
     /// Of the command.
     pub nonce: u64,
-    /// The owner's signature.
+    /// Of the owner or a live session of the account.
     pub signature: Signature,
 }
 
@@ -87,6 +89,10 @@ pub enum Command<'a> {
     Transfer(Transfer),
     /// An account counts its margin another way.
     MarginMode(MarginMode),
+    /// A key may sign orders of an account.
+    SessionOpen(SessionOpen),
+    /// It may no longer.
+    SessionRevoke(SessionRevoke),
     /// A new vector of a group.
     Epoch(SignedVector),
     /// The pending vector of a group takes effect.
@@ -130,6 +136,8 @@ impl<'a> Command<'a> {
             6 => Self::Withdraw(Withdraw::read(reader)?),
             7 => Self::Transfer(Transfer::read(reader)?),
             8 => Self::MarginMode(MarginMode::read(reader)?),
+            9 => Self::SessionOpen(SessionOpen::read(reader)?),
+            10 => Self::SessionRevoke(SessionRevoke::read(reader)?),
             16 => Self::Epoch(SignedVector {
                 vector: AnyVector::read(reader)?,
                 signatures: read_signatures(reader)?,
@@ -184,6 +192,8 @@ pub fn signature_count(bytes: &[u8]) -> usize {
         [VERSION, 6] => signed(4 + 1 + 16 + 8),
         [VERSION, 7] => signed(4 + 4 + 16 + 8),
         [VERSION, 8] => signed(4 + 1 + 8),
+        [VERSION, 9] => usize::from(body.len() == SessionOpen::BYTES),
+        [VERSION, 10] => usize::from(body.len() == SessionRevoke::BYTES),
         [VERSION, 16] => noded(vector_bytes(body)),
         [VERSION, 17] => noded(BEAT_BYTES),
         _ => 0,

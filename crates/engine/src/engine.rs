@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use merkat_commit::Committer;
+use merkat_settle::Effect;
 use merkat_settle::ops::{MicroOp, OrderOpen};
 use merkat_settle::state::State;
 use merkat_settle::surfaces::PreparedRows;
-use merkat_settle::{Effect, Order};
 use merkat_values::codec::Writer;
-use merkat_values::constants::{CLOCK_LIMIT, SLOTS};
-use merkat_values::refusal::{code, field, require};
-use merkat_values::{Address, Refusal};
+use merkat_values::refusal::{code, field};
+use merkat_values::{Address, Refusal, constants::CLOCK_LIMIT};
 
 use crate::accounts::VenueAccount;
 use crate::book::Book;
@@ -182,6 +181,8 @@ impl Engine {
             Command::Amend(signed) => self.amend(signed, &signers[0]),
             Command::Renew(signed) => self.renew(signed, &signers[0]),
             Command::Cancel(cancel) => self.cancel_command(cancel, &signers[0]),
+            Command::SessionOpen(open) => self.open_session(open, &signers[0]),
+            Command::SessionRevoke(revoke) => self.revoke_session(revoke, &signers[0]),
             Command::Floor(floor) => self.raise_floor(floor, &signers[0]),
             Command::Withdraw(withdraw) => self.withdraw(withdraw, &signers[0]),
             Command::Transfer(transfer) => self.transfer(transfer, &signers[0]),
@@ -195,59 +196,6 @@ impl Engine {
             }
             Command::Inbox { index, item } => self.inbox(*index, item),
         }
-    }
-
-    /// C-02 and C-07: the slot of an order or of a cancelled one.
-    #[inline]
-    pub(crate) fn check_slot(&self, account: u32, slot: u8) -> Result<(), Refusal> {
-        if self.state.account(account).is_none() {
-            return Err(Refusal::new(code::C02_NO_ACCOUNT, field::ACCOUNT));
-        }
-        require(slot < SLOTS, code::C07_BAD_SLOT, field::SIGNER_SLOT)
-    }
-
-    /// C-02, C-07, C-08, C-03 and C-04 of an order; the nonce is used up from here on.
-    #[inline]
-    pub(crate) fn authorise_order(
-        &mut self,
-        order: &Order,
-        signer: &Address,
-    ) -> Result<(), Refusal> {
-        self.check_slot(order.account, order.slot)?;
-        require(order.slot == 0, code::C08_NO_SESSION, field::SIGNER_SLOT)?;
-        self.authorise(order.account, order.nonce, signer, false)
-    }
-
-    /// C-02 to C-04 of a signed command; the nonce is used up from here on.
-    #[inline]
-    pub(crate) fn authorise(
-        &mut self,
-        account: u32,
-        nonce: u64,
-        signer: &Address,
-        strict: bool,
-    ) -> Result<(), Refusal> {
-        let Some(leaf) = self.state.account(account) else {
-            return Err(Refusal::new(code::C02_NO_ACCOUNT, field::ACCOUNT));
-        };
-        if leaf.owner != *signer {
-            return Err(Refusal::new(code::C03_WRONG_SIGNATURE, field::SIGNATURE));
-        }
-        let record = &mut self.accounts[account as usize - 1];
-        let free = if strict {
-            nonce > record.strict_nonce
-        } else {
-            record.may_use(nonce, self.time_ns)
-        };
-        if !free {
-            return Err(Refusal::new(code::C04_USED_NONCE, field::NONCE));
-        }
-        if strict {
-            record.strict_nonce = nonce;
-        } else {
-            record.use_nonce(nonce);
-        }
-        Ok(())
     }
 
     pub(crate) fn event(&mut self, event: Event) {

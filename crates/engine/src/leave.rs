@@ -7,6 +7,7 @@ use merkat_settle::{Effect, OrderKey};
 use merkat_values::refusal::{code, field, require};
 use merkat_values::{Address, Refusal};
 
+use crate::authority::Signed;
 use crate::command::Cancel;
 use crate::engine::Engine;
 use crate::events::{Event, Reason};
@@ -19,8 +20,7 @@ impl Engine {
         cancel: &Cancel,
         signer: &Address,
     ) -> Result<(), Refusal> {
-        self.check_slot(cancel.account, cancel.slot)?;
-        self.authorise(cancel.account, cancel.nonce, signer, false)?;
+        self.authorise_cancel(cancel, signer)?;
         let none = Refusal::new(code::X01_ORDER_NOT_OPEN, field::COUNTER);
         let index = OrderKey::new(
             u64::from(cancel.expiry_hour),
@@ -36,7 +36,11 @@ impl Engine {
 
     /// Every order with a counter up to the floor leaves, in settlement too.
     pub(crate) fn raise_floor(&mut self, floor: &Floor, signer: &Address) -> Result<(), Refusal> {
-        self.authorise(floor.account, floor.nonce, signer, false)?;
+        let by = Signed {
+            signature: &floor.signature,
+            signer,
+        };
+        self.authorise(floor.account, floor.nonce, by)?;
         let raised = floor.floor > self.leaf(floor.account).order_floor;
         require(raised, code::X06_FLOOR_NOT_RAISED, field::FLOOR)?;
         self.emit(&MicroOp::Floor(*floor));
@@ -58,7 +62,11 @@ impl Engine {
         withdraw: &Withdraw,
         signer: &Address,
     ) -> Result<(), Refusal> {
-        self.authorise(withdraw.account, withdraw.nonce, signer, true)?;
+        let by = Signed {
+            signature: &withdraw.signature,
+            signer,
+        };
+        self.authorise_strictly(withdraw.account, withdraw.nonce, by)?;
         let Withdraw {
             account,
             token,
@@ -87,7 +95,11 @@ impl Engine {
         transfer: &Transfer,
         signer: &Address,
     ) -> Result<(), Refusal> {
-        self.authorise(transfer.account, transfer.nonce, signer, true)?;
+        let by = Signed {
+            signature: &transfer.signature,
+            signer,
+        };
+        self.authorise_strictly(transfer.account, transfer.nonce, by)?;
         let amount = check_amount(transfer.amount)?;
         check_target(&self.state, transfer.account, transfer.to_account)?;
         self.check_payable(transfer.account, None, -amount)?;
@@ -107,7 +119,11 @@ impl Engine {
         signer: &Address,
     ) -> Result<(), Refusal> {
         let MarginMode { account, mode, .. } = *command;
-        self.authorise(account, command.nonce, signer, true)?;
+        let by = Signed {
+            signature: &command.signature,
+            signer,
+        };
+        self.authorise_strictly(account, command.nonce, by)?;
         let leaf = self.leaf(account);
         let new = mode <= 1 && mode != leaf.margin_mode;
         require(new, code::W07_MODE_VALUE, field::MODE)?;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod amend;
+mod authority;
 pub mod book;
 pub mod command;
 mod delivery;
@@ -20,6 +21,7 @@ mod orders;
 mod place;
 mod ranked;
 mod report;
+mod session;
 pub mod signing;
 mod snapshot;
 mod surface;

@@ -102,7 +102,7 @@ impl Engine {
         true
     }
 
-    /// M-01, M-02, M-03 and M-08: why a maker cannot trade at its price, if so.
+    /// M-01, M-02, M-03, M-08 and M-09: why a maker cannot trade at its price, if so.
     pub(crate) fn maker_unfit(
         &self,
         maker: u32,
@@ -120,7 +120,10 @@ impl Engine {
             return Some(Reason::Band);
         }
         let dear = self.instrument(node.book + 1).maker_fee > detail.order.fee_cap;
-        dear.then_some(Reason::FeeCap)
+        if dear {
+            return Some(Reason::FeeCap);
+        }
+        self.maker_over_notional(maker).then_some(Reason::Session)
     }
 
     /// M-04: only reductions are allowed to the maker, and this fill is none.

@@ -5,9 +5,9 @@ use merkat_settle::order::AnyVector;
 use merkat_settle::state::parameter;
 use merkat_settle::{Effect, NodeSignature};
 use merkat_values::codec::Reader;
-use merkat_values::constants::{DAY_NS, HOUR_LIMIT, HOUR_NS, ITEM_BYTES, NODES_MAXIMUM};
+use merkat_values::constants::{DAY_NS, HOUR_LIMIT, HOUR_NS, ITEM_BYTES, NODES_MAXIMUM, SECP256K1};
 use merkat_values::refusal::{code, field, require};
-use merkat_values::{Address, Refusal};
+use merkat_values::{Address, Refusal, scheme_of};
 
 use crate::book::{BUY, SELL};
 use crate::command::SignedVector;
@@ -71,7 +71,8 @@ impl Engine {
             .all(|pair| pair[0].node < pair[1].node);
         let signed = signatures.iter().zip(signers).all(|(signature, signer)| {
             let node = usize::from(signature.node);
-            node < NODES_MAXIMUM && group.nodes[node] == *signer && *signer != [0; 20]
+            let of_node = node < NODES_MAXIMUM && group.nodes[node] == *signer;
+            of_node && *signer != [0; 20] && scheme_of(&signature.signature) == Some(SECP256K1)
         });
         ascending && signed && signatures.len() >= usize::from(group.threshold)
     }

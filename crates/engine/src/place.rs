@@ -25,7 +25,7 @@ impl Engine {
     /// A new order.
     pub(crate) fn place(&mut self, signed: &SignedOrder, signer: &Address) -> Result<(), Refusal> {
         let order = &signed.order;
-        self.authorise_order(order, signer)?;
+        self.authorise_order(signed, signer)?;
         self.check_instrument(order)?;
         require(
             matches!(order.flags, 0 | 1 | POST_ONLY | MARKET),
@@ -35,6 +35,7 @@ impl Engine {
         self.check_price(order)?;
         self.check_size(order)?;
         self.check_expiry(order)?;
+        self.check_scope(order)?;
         check_first_version(order)?;
         require(!order.renews(), code::O10_BAD_RENEWS, field::RENEWS)?;
         self.check_account(order)?;

@@ -33,6 +33,10 @@ pub fn signed_digests(domain: &Domain, command: &[u8]) -> Vec<SignedDigest> {
         Command::Withdraw(withdraw) => vec![(domain.withdraw(&withdraw), withdraw.signature)],
         Command::Transfer(transfer) => vec![(domain.transfer(&transfer), transfer.signature)],
         Command::MarginMode(mode) => vec![(domain.margin_mode(&mode), mode.signature)],
+        Command::SessionOpen(open) => vec![(domain.session_open(&open), open.signature)],
+        Command::SessionRevoke(revoke) => {
+            vec![(domain.session_revoke(&revoke), revoke.signature)]
+        }
         Command::Epoch(epoch) => {
             let digest = domain.vector(&epoch.vector);
             epoch

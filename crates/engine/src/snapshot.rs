@@ -3,19 +3,20 @@
 use merkat_commit::Committer;
 use merkat_pricing::SurfaceVector;
 use merkat_settle::order::{read_signatures, write_signatures};
-use merkat_settle::{Domain, NodeSignature, Order, OrderKey, State};
+use merkat_settle::{Domain, NodeSignature, Order, OrderKey, Session, State};
 use merkat_values::Address;
 use merkat_values::codec::{Reader, Short, Writer};
+use merkat_values::constants::SLOTS;
 use merkat_values::keccak::keccak256;
 
-use crate::accounts::NONCES;
+use crate::accounts::{NONCES, NonceWindow};
 use crate::book::{BUY, SELL};
 use crate::engine::Engine;
 use crate::error::SnapshotError;
 use crate::signing::SignedDigest;
 use crate::surface::PendingVector;
 
-/// Bytes of an account record without nonces.
+/// Bytes of an account record without windows of nonces.
 const ACCOUNT_BYTES: usize = 4 + 8 + 1 + 8 + 1;
 const BOOK_BYTES: usize = 4 + 4 + 4;
 /// Bytes of a pending vector without expiries and signatures.
@@ -73,9 +74,11 @@ impl Engine {
             out.put_u64(record.strict_nonce);
             out.put_u8(record.empty_slices);
             out.put_u64(record.visited_time);
-            out.put_u8(u8::try_from(record.nonces.len()).expect("invariant: at most 100 nonces"));
-            for nonce in &record.nonces {
-                out.put_u64(*nonce);
+            out.put_u8(record.windows().count() as u8); // At most 16.
+            for (slot, window) in record.windows() {
+                out.put_u8(slot);
+                out.put_u8(window.used().len() as u8); // At most 100.
+                window.used().iter().for_each(|nonce| out.put_u64(*nonce));
             }
         }
         put_count(&mut out, self.state.instruments().len());
@@ -186,19 +189,14 @@ impl Engine {
         if record.strict_nonce < nonce {
             return bad("strict_nonce is below the leaf's nonce");
         }
-        let count = usize::from(reader.u8().map_err(&end)?);
-        if count > NONCES {
-            return bad(format!("it has {count} nonces, expected at most {NONCES}"));
-        }
-        for _ in 0..count {
-            let nonce = reader.u64().map_err(&end)?;
-            if record.nonces.last().is_some_and(|last| *last >= nonce) {
-                return bad("the nonces do not ascend");
+        let mut last_slot = None;
+        for _ in 0..reader.u8().map_err(&end)? {
+            let slot = reader.u8().map_err(&end)?;
+            if slot >= SLOTS || last_slot.is_some_and(|last| last >= slot) {
+                return bad("the windows of nonces are not of slots 0 to 15, ascending");
             }
-            if record.nonces.is_empty() {
-                record.nonces.reserve_exact(NONCES);
-            }
-            record.nonces.push(nonce);
+            last_slot = Some(slot);
+            read_window(reader, record.window(slot))?;
         }
         Ok(())
     }
@@ -290,6 +288,13 @@ impl Engine {
         if terms.is_err() || filled < 0 || filled >= order.size || filled % lot != 0 {
             return bad("an order has a price, size or filled size that no resting order has");
         }
+        let session = self.state.sessions().get(order.account, order.slot);
+        let outlived = session.is_some_and(|session| {
+            session.state == Session::OPEN && session.expiry_ns >= order.expiry_ns
+        });
+        if order.slot > 0 && !outlived {
+            return bad("an order of a session has none that lasts as long");
+        }
         match order.key() {
             Some(key) if self.orders.find(key).is_none() => Ok(key),
             Some(_) => bad("two orders have the same key"),
@@ -371,6 +376,25 @@ impl Engine {
         );
         pending.signers = signers;
     }
+}
+
+/// The nonces of a slot.
+fn read_window(reader: &mut Reader<'_>, window: &mut NonceWindow) -> Result<()> {
+    let end = cut("the nonces");
+    let count = usize::from(reader.u8().map_err(&end)?);
+    if !(1..=NONCES).contains(&count) {
+        return bad(format!(
+            "a window has {count} nonces, expected 1 to {NONCES}"
+        ));
+    }
+    for _ in 0..count {
+        let nonce = reader.u64().map_err(&end)?;
+        if window.used().last().is_some_and(|last| *last >= nonce) {
+            return bad("the nonces do not ascend");
+        }
+        window.add(nonce);
+    }
+    Ok(())
 }
 
 /// A part after its length as u16, all of which it must take.

@@ -46,7 +46,7 @@ fn commands(venue: &mut Venue, count: usize) -> Vec<(Vec<u8>, [u8; 20])> {
             let order = venue.order(account, side, 100_000, LOT);
             let mut command = vec![1, 1];
             order.write(&mut command);
-            command.put(&[9; 65]);
+            command.put(&[27; 65]);
             commands.push((command, owner_of(account)));
         }
     }

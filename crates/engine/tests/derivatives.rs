@@ -221,7 +221,7 @@ fn a_margin_mode_is_chosen_with_a_strict_nonce_and_must_hold() {
     stolen.put_u32(1);
     stolen.put_u8(0);
     stolen.put_u64(99);
-    stolen.put(&[9; 65]);
+    stolen.put(&[27; 65]);
     assert_eq!(
         venue.raw(&stolen, owner_of(2)).refusal(),
         Some((803, 13)),

@@ -51,7 +51,7 @@ fn c_02_c_03_the_signer_owns_the_account() {
     order.account = 1;
     let mut command = vec![1, 1];
     order.write(&mut command);
-    command.extend([0; 65]);
+    command.extend([27; 65]);
     refused(&venue.raw(&command, [0; 20]), 803, 13);
     refused(&venue.raw(&command, owner_of(2)), 803, 13);
     accepted(&venue.raw(&command, owner_of(1)));

@@ -132,7 +132,7 @@ impl Player {
         let order = self.venue.order(1, BUY, self.index, LOT);
         let mut command = vec![1, kind];
         order.write(&mut command);
-        command.extend([0; 65]);
+        command.extend([27; 65]);
         let place = byte % command.len();
         command[place] = value;
         self.venue.raw(&command, owner_of(1))

@@ -179,7 +179,7 @@ impl Player {
             _ => [
                 &[1, 8, 0, 0, 0, 1, 1][..],
                 &venue.nonce(1).to_be_bytes(),
-                &[9; 65],
+                &[27; 65],
             ]
             .concat(),
         };

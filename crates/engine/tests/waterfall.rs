@@ -234,7 +234,7 @@ fn e_01_to_e_06_vectors_of_nobody_are_refused() {
     command.push(2);
     for index in [0u8, 1] {
         command.push(index);
-        command.extend([0; 65]);
+        command.extend([27; 65]);
     }
     let check =
         |venue: &mut Venue, signers: [[u8; 20]; 2]| venue.send(&command, &signers).refusal();

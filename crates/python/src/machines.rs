@@ -201,6 +201,20 @@ impl Engine {
         ))
     }
 
+    /// State, scheme, key, groups, kinds, notional and expiry of a session's leaf; None without it.
+    fn session<'py>(&self, py: Python<'py>, account: u32, slot: u8) -> Option<SessionView<'py>> {
+        let leaf = self.machine.state().sessions().get(account, slot)?;
+        Some((
+            leaf.state,
+            leaf.scheme,
+            PyBytes::new(py, &leaf.key),
+            leaf.groups,
+            leaf.kinds,
+            leaf.notional,
+            leaf.expiry_ns,
+        ))
+    }
+
     /// The fields of a listing's leaf, in the order of the type stub; None without the listing.
     fn listing<'py>(&self, py: Python<'py>, listing: u32) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let Some(leaf) = self.machine.state().instrument(listing) else {
@@ -270,6 +284,9 @@ type Figures = (i128, i128, i128, i128, i128, i128, i128, i128);
 
 /// Owner, margin mode, stage, cash in 1e-6 USD, (listing, size) ascending.
 type AccountView<'py> = (Bound<'py, PyBytes>, u8, u8, i128, Vec<(u32, i64)>);
+
+/// State, scheme, key, groups, kinds, notional in 1e-6 USD, expiry in ns.
+type SessionView<'py> = (u8, u8, Bound<'py, PyBytes>, u64, u8, u64, u64);
 
 /// Epoch number and time in ns, index, basis, premium, held count, cumulative funding, fund.
 type GroupView = (u64, u64, i64, i64, i64, u8, i128, i128);

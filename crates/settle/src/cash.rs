@@ -1,6 +1,6 @@
 //! The steps `withdraw`, `transfer` and `margin_mode` (rules.md section 2.2, derivatives.md section 4).
 
-use crate::checks::{bounded_count, bounded_sum, known_account, signed_by};
+use crate::checks::{bounded_count, bounded_sum, known_account, signed_by_owner};
 use crate::machine::{Authority, Effect};
 use crate::margin::{Change, Figures};
 use crate::ops::{MarginMode, Transfer, Withdraw};
@@ -84,7 +84,7 @@ pub(crate) fn withdraw(
 ) -> Result<Effect, Refusal> {
     const REFUSED: Refusal = Refusal::new(code::W02_WITHDRAW_AMOUNT, field::AMOUNT);
     let account = known_account(state, op.account, field::ACCOUNT)?;
-    signed_by(account, authority, &op.signature, |domain| {
+    signed_by_owner(account, authority, &op.signature, |domain| {
         domain.withdraw(op)
     })?;
     let later = op.nonce > account.nonce;
@@ -147,7 +147,7 @@ pub(crate) fn transfer(
 ) -> Result<Effect, Refusal> {
     const REFUSED: Refusal = Refusal::new(code::W03_TRANSFER_TARGET, field::TO_ACCOUNT);
     let account = known_account(state, op.account, field::ACCOUNT)?;
-    signed_by(account, authority, &op.signature, |domain| {
+    signed_by_owner(account, authority, &op.signature, |domain| {
         domain.transfer(op)
     })?;
     let later = op.nonce > account.nonce;
@@ -196,7 +196,7 @@ pub(crate) fn margin_mode(
     authority: Authority<'_>,
 ) -> Result<Effect, Refusal> {
     let account = known_account(state, op.account, field::ACCOUNT)?;
-    signed_by(account, authority, &op.signature, |domain| {
+    signed_by_owner(account, authority, &op.signature, |domain| {
         domain.margin_mode(op)
     })?;
     let later = op.nonce > account.nonce;

@@ -53,6 +53,8 @@ pub struct Changes {
     pub groups: Vec<u32>,
     /// Instruments by number.
     pub instruments: Vec<u32>,
+    /// Sessions by account x 16 + slot.
+    pub sessions: Vec<u32>,
     /// Hours of which every order leaf was removed, to be applied before `orders`.
     pub dropped_hours: Vec<u32>,
     /// Keys whose leaf has to be read anew.

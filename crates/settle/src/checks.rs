@@ -6,8 +6,9 @@ use crate::order::OrderKey;
 use crate::orders::OrderLeaf;
 use crate::state::{Account, Group, State};
 use crate::typed_data::Domain;
+use merkat_values::constants::{SECP256K1, day_of};
 use merkat_values::refusal::{code, field, require};
-use merkat_values::{Refusal, Signature, constants::day_of};
+use merkat_values::{Address, Refusal, Signature, scheme_of};
 
 /// Rule S-02, naming this field.
 pub(crate) fn known_account(state: &State, account: u32, field: u8) -> Result<&Account, Refusal> {
@@ -16,19 +17,31 @@ pub(crate) fn known_account(state: &State, account: u32, field: u8) -> Result<&A
         .ok_or(Refusal::new(code::S02_UNKNOWN_ACCOUNT, field))
 }
 
-/// Rule S-03.
-pub(crate) fn signed_by(
+/// Rule S-03 where only the wallet may sign.
+pub(crate) fn signed_by_owner(
     account: &Account,
     authority: Authority<'_>,
     signature: &Signature,
     digest: impl Fn(&Domain) -> [u8; 32],
 ) -> Result<(), Refusal> {
+    signed_by(&account.owner, SECP256K1, authority, signature, digest)
+}
+
+/// Rule S-03 for a key of a scheme.
+pub(crate) fn signed_by(
+    key: &Address,
+    scheme: u8,
+    authority: Authority<'_>,
+    signature: &Signature,
+    digest: impl Fn(&Domain) -> [u8; 32],
+) -> Result<(), Refusal> {
+    let signed = || scheme_of(signature) == Some(scheme);
     let holds = match authority {
         Authority::Caller => true,
         Authority::Recovered(domain, recover) => {
-            recover(&digest(domain), signature) == Some(account.owner)
+            signed() && recover(&digest(domain), signature) == Some(*key)
         }
-        Authority::Signers(signers) => *signers == [Some(account.owner)],
+        Authority::Signers(signers) => signed() && *signers == [Some(*key)],
     };
     require(holds, code::S03_BAD_SIGNATURE, field::SIGNATURE)
 }

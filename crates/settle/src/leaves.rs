@@ -1,8 +1,9 @@
-//! The words of the leaves (formats.md section 7, derivatives.md section 1).
+//! The words of the leaves (formats.md section 7, derivatives.md section 1, sessions.md section 1).
 //!
 //! A word is the concatenation of its fields, at most 31 bytes, with zeros before it up to 32.
 
 use crate::orders::OrderLeaf;
+use crate::sessions::Session;
 use crate::state::{Account, Globals, Group, Instrument, Position};
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::{NODES_MAXIMUM, PARAMETERS};
@@ -15,6 +16,9 @@ pub const ACCOUNT_WORDS: usize = 8;
 
 /// Words of an order's leaf.
 pub const ORDER_WORDS: usize = 3;
+
+/// Words of a session's leaf.
+pub const SESSION_WORDS: usize = 2;
 
 /// Words of an instrument's leaf.
 pub const INSTRUMENT_WORDS: usize = 4;
@@ -199,6 +203,41 @@ impl OrderLeaf {
             size: amounts.i64()?,
             filled: amounts.i64()?,
             fee_cap: fields_of(reader, 8)?.i64()?,
+        })
+    }
+}
+
+impl Session {
+    /// The leaf's words.
+    #[must_use]
+    pub fn words(&self) -> [Word; SESSION_WORDS] {
+        [
+            word(|fields| {
+                fields.put_u8(self.state);
+                fields.put_u8(self.scheme);
+                fields.put_u8(self.kinds);
+                fields.put_u64(self.groups);
+                fields.put_u64(self.notional);
+                fields.put_u64(self.expiry_ns);
+            }),
+            word(|fields| fields.put(&self.key)),
+        ]
+    }
+
+    /// Reads the words.
+    ///
+    /// # Errors
+    /// As [`Position::read`].
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        let mut head = fields_of(reader, 27)?;
+        Ok(Self {
+            state: head.u8()?,
+            scheme: head.u8()?,
+            kinds: head.u8()?,
+            groups: head.u64()?,
+            notional: head.u64()?,
+            expiry_ns: head.u64()?,
+            key: fields_of(reader, 20)?.array()?,
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::opening::{drop_hour, floor, order_close, order_open};
 use crate::ops::{MicroOp, TimedOp};
 use crate::oracle::{epoch, heartbeat};
 use crate::ruin::{tear_up, write_off};
+use crate::sessions::{session_open, session_revoke};
 use crate::state::State;
 use crate::surfaces::PreparedRows;
 use crate::typed_data::Domain;
@@ -289,6 +290,8 @@ fn step(
         MicroOp::Deliver(listing) => deliver(state, *listing),
         MicroOp::Expire { account, slot } => expire(state, *account, *slot),
         MicroOp::Hedge(op) => hedge(state, op, time_ns),
+        MicroOp::SessionOpen(op) => session_open(state, op, time_ns, authority),
+        MicroOp::SessionRevoke(op) => session_revoke(state, op, authority),
     }?;
     state.globals.time_ns = time_ns;
     state.globals.log_number = log_number;

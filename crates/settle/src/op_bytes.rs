@@ -2,9 +2,10 @@
 
 use crate::ops::{
     Bankrupt, Epoch, Fill, Floor, Heartbeat, Liquidate, MarginMode, MicroOp, Names, OrderOpen,
-    Stage, TearUp, TimedOp, Transfer, Withdraw,
+    SessionOpen, SessionRevoke, Stage, TearUp, TimedOp, Transfer, Withdraw,
 };
 use crate::order::{AnyVector, Order, OrderKey, read_signatures, write_signatures};
+use crate::sessions::Session;
 use alloc::vec::Vec;
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::ITEM_BYTES;
@@ -42,6 +43,8 @@ impl MicroOp {
             Self::Deliver(_) => 18,
             Self::Expire { .. } => 19,
             Self::Hedge(_) => 20,
+            Self::SessionOpen(_) => 21,
+            Self::SessionRevoke(_) => 22,
         }
     }
 
@@ -73,6 +76,8 @@ impl MicroOp {
                 Self::WriteOff(_) | Self::DropHour(_) | Self::Deliver(_) => 4,
                 Self::MarginMode(_) => 4 + 1 + 8 + SIGNED,
                 Self::Expire { .. } => 4 + 2,
+                Self::SessionOpen(_) => SessionOpen::BYTES,
+                Self::SessionRevoke(_) => SessionRevoke::BYTES,
             }
     }
 
@@ -113,6 +118,8 @@ impl MicroOp {
                 bytes.put_u32(*account);
                 bytes.put_u16(*slot);
             }
+            Self::SessionOpen(body) => body.write(bytes),
+            Self::SessionRevoke(body) => body.write(bytes),
         }
     }
 }
@@ -179,6 +186,8 @@ fn read_body(kind: u8, reader: &mut Reader<'_>) -> Result<MicroOp, Short> {
             slot: reader.u16()?,
         },
         20 => MicroOp::Hedge(Liquidate::read(reader)?),
+        21 => MicroOp::SessionOpen(SessionOpen::read(reader)?),
+        22 => MicroOp::SessionRevoke(SessionRevoke::read(reader)?),
         _ => return Err(Short),
     })
 }
@@ -250,6 +259,75 @@ impl Floor {
     /// Writes the body.
     pub fn write(&self, bytes: &mut impl Writer) {
         bytes.put_u32(self.account);
+        bytes.put_u40(self.floor);
+        bytes.put_u64(self.nonce);
+        bytes.put(&self.signature);
+    }
+}
+
+impl SessionOpen {
+    /// Bytes of the body.
+    pub const BYTES: usize = 4 + 1 + 1 + 20 + 8 + 1 + 8 + 8 + 8 + 65;
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `Short` if too few bytes are left.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        Ok(Self {
+            account: reader.u32()?,
+            slot: reader.u8()?,
+            session: Session {
+                state: 0,
+                scheme: reader.u8()?,
+                key: reader.array()?,
+                groups: reader.u64()?,
+                kinds: reader.u8()?,
+                notional: reader.u64()?,
+                expiry_ns: reader.u64()?,
+            },
+            nonce: reader.u64()?,
+            signature: reader.array()?,
+        })
+    }
+
+    /// Writes the body.
+    pub fn write(&self, bytes: &mut impl Writer) {
+        bytes.put_u32(self.account);
+        bytes.put_u8(self.slot);
+        bytes.put_u8(self.session.scheme);
+        bytes.put(&self.session.key);
+        bytes.put_u64(self.session.groups);
+        bytes.put_u8(self.session.kinds);
+        bytes.put_u64(self.session.notional);
+        bytes.put_u64(self.session.expiry_ns);
+        bytes.put_u64(self.nonce);
+        bytes.put(&self.signature);
+    }
+}
+
+impl SessionRevoke {
+    /// Bytes of the body.
+    pub const BYTES: usize = 4 + 1 + 5 + 8 + 65;
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `Short` if too few bytes are left.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Short> {
+        Ok(Self {
+            account: reader.u32()?,
+            slot: reader.u8()?,
+            floor: reader.u40()?,
+            nonce: reader.u64()?,
+            signature: reader.array()?,
+        })
+    }
+
+    /// Writes the body.
+    pub fn write(&self, bytes: &mut impl Writer) {
+        bytes.put_u32(self.account);
+        bytes.put_u8(self.slot);
         bytes.put_u40(self.floor);
         bytes.put_u64(self.nonce);
         bytes.put(&self.signature);

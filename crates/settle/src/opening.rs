@@ -1,15 +1,16 @@
 //! The steps `order_open`, `order_close`, `floor` and `drop_hour` (rules.md section 2.3).
 
-use crate::checks::{known_account, open_order, signed_by};
+use crate::checks::{known_account, open_order, signed_by, signed_by_owner};
 use crate::machine::{Authority, Effect};
 use crate::ops::{Floor, OrderOpen};
 use crate::order::{FLAG_IMMEDIATE, FLAGS_KNOWN, Order, OrderKey};
 use crate::orders::OrderLeaf;
+use crate::sessions::Session;
 use crate::state::{Instrument, State};
 use merkat_values::Refusal;
 use merkat_values::constants::{
     HOUR_LIMIT, HOUR_NS, IMMEDIATE_LIFE_NS, NOTIONAL_LIMIT, ORDER_LIFE_NS, PRICE_MAXIMUM,
-    SIZE_LIMIT,
+    SECP256K1, SIZE_LIMIT,
 };
 use merkat_values::refusal::{code, field, require};
 
@@ -67,6 +68,27 @@ fn check_renewal(state: &State, order: &Order, key: OrderKey) -> Result<Option<O
     holds.then_some(Some(old_key)).ok_or(REFUSED)
 }
 
+/// K-10 to K-12.
+const OPEN_CODES: [u16; 3] = [
+    code::K10_OUT_OF_SCOPE,
+    code::K11_OVER_NOTIONAL,
+    code::K12_OUTLIVES_SESSION,
+];
+
+/// Rule K-09: the session that signs an order, none for the wallet.
+fn signing_session<'a>(
+    state: &'a State,
+    order: &Order,
+    time_ns: u64,
+) -> Result<Option<&'a Session>, Refusal> {
+    if order.slot == 0 {
+        return Ok(None);
+    }
+    let session = state.live_session(order.account, order.slot, time_ns);
+    const REFUSED: Refusal = Refusal::new(code::K09_NO_SESSION, field::SIGNER_SLOT);
+    session.map(Some).ok_or(REFUSED)
+}
+
 pub(crate) fn order_open(
     state: &mut State,
     op: &OrderOpen,
@@ -75,8 +97,11 @@ pub(crate) fn order_open(
 ) -> Result<Effect, Refusal> {
     let order = &op.order;
     let account = known_account(state, order.account, field::ACCOUNT)?;
-    require(order.slot == 0, code::K09_NO_SESSION, field::SIGNER_SLOT)?;
-    signed_by(account, authority, &op.signature, |domain| {
+    let session = signing_session(state, order, time_ns)?;
+    let (key, scheme) = session.map_or((&account.owner, SECP256K1), |session| {
+        (&session.key, session.scheme)
+    });
+    signed_by(key, scheme, authority, &op.signature, |domain| {
         domain.order(order)
     })?;
     let unknown = Refusal::new(code::P01_OPEN_LISTING, field::LISTING);
@@ -92,6 +117,9 @@ pub(crate) fn order_open(
     require(ahead, code::P05_OPEN_EXPIRED, field::EXPIRY)?;
     let near = expiry_near(order.flags, order.expiry_ns, time_ns);
     require(near, code::P06_OPEN_FAR, field::EXPIRY)?;
+    if let Some(session) = session {
+        state.check_scope(session, order, instrument, OPEN_CODES)?;
+    }
     let above_floor = order.counter > account.order_floor;
     require(above_floor, code::P07_OPEN_FLOOR, field::COUNTER)?;
     let key = order.key().expect("invariant: P-06 bounds the hour");
@@ -131,7 +159,7 @@ pub(crate) fn floor(
     authority: Authority<'_>,
 ) -> Result<Effect, Refusal> {
     let account = known_account(state, op.account, field::ACCOUNT)?;
-    signed_by(account, authority, &op.signature, |domain| domain.floor(op))?;
+    signed_by_owner(account, authority, &op.signature, |domain| domain.floor(op))?;
     let larger = op.floor > account.order_floor;
     require(larger, code::P11_FLOOR_NOT_LARGER, field::FLOOR)?;
     state.account_mut(op.account).order_floor = op.floor;

@@ -2,6 +2,7 @@
 //! [`crate::op_bytes`].
 
 use crate::order::{AnyVector, NodeSignature, Order, OrderKey};
+use crate::sessions::Session;
 use alloc::vec::Vec;
 use merkat_values::Signature;
 
@@ -113,12 +114,42 @@ pub struct MarginMode {
     pub signature: Signature,
 }
 
+/// A wallet lets a key sign orders of its account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionOpen {
+    /// Whose orders.
+    pub account: u32,
+    /// 1 to 15.
+    pub slot: u8,
+    /// Its leaf, but for the state, which is not signed (0 here).
+    pub session: Session,
+    /// Larger than the leaf's.
+    pub nonce: u64,
+    /// The owner's.
+    pub signature: Signature,
+}
+
+/// A wallet ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionRevoke {
+    /// Whose.
+    pub account: u32,
+    /// 1 to 15.
+    pub slot: u8,
+    /// Orders of the account with counters up to it are void.
+    pub floor: u64,
+    /// Larger than the leaf's.
+    pub nonce: u64,
+    /// The owner's.
+    pub signature: Signature,
+}
+
 /// A signed order becomes known to settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderOpen {
     /// What was signed.
     pub order: Order,
-    /// The owner's.
+    /// Of the wallet or the session that the order's slot names.
     pub signature: Signature,
 }
 
@@ -228,6 +259,10 @@ pub enum MicroOp {
     },
     /// 20.
     Hedge(Liquidate),
+    /// 21.
+    SessionOpen(SessionOpen),
+    /// 22.
+    SessionRevoke(SessionRevoke),
 }
 
 /// An op with its deltas.

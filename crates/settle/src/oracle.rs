@@ -8,9 +8,9 @@ use crate::order::{AnyVector, NodeSignature, Vector};
 use crate::state::{Group, State, parameter};
 use crate::surfaces::{PreparedRows, RootedRows};
 use crate::typed_data::Domain;
-use merkat_values::Refusal;
-use merkat_values::constants::{HOUR_NS, PRICE_MAXIMUM, RATE_ONE, hour_of};
+use merkat_values::constants::{HOUR_NS, PRICE_MAXIMUM, RATE_ONE, SECP256K1, hour_of};
 use merkat_values::refusal::{code, field, require};
+use merkat_values::{Refusal, scheme_of};
 
 /// Basis and premium are within plus and minus 10 %.
 const DEVIATION_MAXIMUM: u64 = 100_000_000;
@@ -51,14 +51,19 @@ fn check_quorum(
     let holds = ascending && all_used && enough;
     require(holds, code::E06_EPOCH_QUORUM, field::SIGNATURES)?;
     let node = |entry: &NodeSignature| Some(group.nodes[usize::from(entry.node)]);
+    let of_nodes = signatures
+        .iter()
+        .all(|entry| scheme_of(&entry.signature) == Some(SECP256K1));
     let signed = match authority {
         Authority::Caller => true,
         Authority::Recovered(domain, recover) => {
             let digest = digest(domain);
             let signer = |entry: &NodeSignature| recover(&digest, &entry.signature);
-            signatures.iter().all(|entry| signer(entry) == node(entry))
+            of_nodes && signatures.iter().all(|entry| signer(entry) == node(entry))
         }
-        Authority::Signers(signers) => signers.iter().copied().eq(signatures.iter().map(node)),
+        Authority::Signers(signers) => {
+            of_nodes && signers.iter().copied().eq(signatures.iter().map(node))
+        }
     };
     require(signed, code::E06_EPOCH_QUORUM, field::SIGNATURES)
 }

@@ -15,6 +15,10 @@ impl MicroOp {
             Self::OrderOpen(op) => return Vec::from([(domain.order(&op.order), op.signature)]),
             Self::Floor(op) => return Vec::from([(domain.floor(op), op.signature)]),
             Self::MarginMode(op) => return Vec::from([(domain.margin_mode(op), op.signature)]),
+            Self::SessionOpen(op) => return Vec::from([(domain.session_open(op), op.signature)]),
+            Self::SessionRevoke(op) => {
+                return Vec::from([(domain.session_revoke(op), op.signature)]);
+            }
             Self::Epoch(op) => (domain.vector(&op.vector), &op.signatures),
             Self::Heartbeat(op) => (domain.heartbeat(op), &op.signatures),
             _ => return Vec::new(),

@@ -1,4 +1,4 @@
-//! The settlement part of a snapshot (formats.md section 8, derivatives.md section 1), read strictly. Risk records:
+//! The settlement part of a snapshot (formats.md section 8, derivatives.md section 1, sessions.md section 1), read strictly. Risk records:
 //! [`crate::snapshot_risk`].
 //!
 //! Besides the layout, what the machine's arithmetic rests on is tested: numbers without gaps, parameters and units
@@ -7,11 +7,12 @@
 
 use crate::fill::DATED_INTEREST_LIMIT;
 use crate::inbox::{bad_parameter, used_nodes};
-use crate::leaves::{GROUP_WORDS, INSTRUMENT_WORDS};
+use crate::leaves::{GROUP_WORDS, INSTRUMENT_WORDS, SESSION_WORDS};
 use crate::listings::{check_contract, check_units, token_fits};
 use crate::margin::{CASH_LIMIT, FUNDING_LIMIT};
 use crate::order::{BUY, NO_ADDRESS, OrderKey, SELL};
 use crate::orders::OrderLeaf;
+use crate::sessions::Session;
 use crate::snapshot_risk::{put_risks, read_risks};
 use crate::state::{Account, Globals, Group, Instrument, Position, State};
 use alloc::vec::Vec;
@@ -19,8 +20,8 @@ use core::fmt;
 use merkat_pricing::{WINDOW_SECONDS, kind};
 use merkat_values::codec::{Reader, Short, Writer};
 use merkat_values::constants::{
-    ACCOUNT_LIMIT, CLOCK_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NOTIONAL_LIMIT, POSITION_SLOTS,
-    PRICE_MAXIMUM, SIZE_LIMIT, STATE_VERSION,
+    ACCOUNT_LIMIT, CLOCK_LIMIT, COUNTER_LIMIT, HOUR_LIMIT, HOUR_NS, NOTIONAL_LIMIT, P256,
+    POSITION_SLOTS, PRICE_MAXIMUM, SECP256K1, SIZE_LIMIT, STATE_VERSION,
 };
 
 /// Why bytes are no settlement part of a snapshot.
@@ -145,6 +146,11 @@ impl State {
             bytes.put(&key.to_bytes());
             put_words(&mut bytes, &leaf.words());
         }
+        put_count(&mut bytes, self.sessions.iter().len());
+        for (place, session) in self.sessions.iter() {
+            bytes.put_u32(place);
+            put_words(&mut bytes, &session.words());
+        }
         put_risks(self, &mut bytes);
         let length = u32::try_from(bytes.len() - 4).expect("invariant: a snapshot is below 4 GiB");
         bytes[..4].copy_from_slice(&length.to_be_bytes());
@@ -176,6 +182,7 @@ impl State {
         read_instruments(&mut source, &mut state)?;
         read_accounts(&mut source, &mut state)?;
         read_orders(&mut source, &mut state)?;
+        read_sessions(&mut source, &mut state)?;
         read_risks(&mut source, &mut state)?;
         source.expect(source.reader.is_done(), "the end of the part")?;
         Ok((state, 4 + length))
@@ -446,6 +453,33 @@ fn read_orders(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnap
         let leaf = source.read(OrderLeaf::read)?;
         check_order(source, state, key, &leaf)?;
         *state.orders.write(key) = leaf;
+    }
+    Ok(())
+}
+
+/// A leaf is as an accepted `session_open` wrote it, revoked or not.
+fn read_sessions(source: &mut Source<'_>, state: &mut State) -> Result<(), BadSnapshot> {
+    let count = source.count("session", 4 + SESSION_WORDS * 32)?;
+    let mut last = None;
+    for number in 0..count {
+        source.number = number;
+        let place = source.read(Reader::u32)?;
+        let ascending = last.is_none_or(|last| last < place);
+        source.expect(ascending, "ascending accounts and slots")?;
+        last = Some(place);
+        let (account, slot) = (place >> 4, place & 15);
+        let account = state.account(account).filter(|_| slot != 0);
+        let unknown = || source.bad("a slot of 1 to 15 of an account that exists");
+        let owner = account.ok_or_else(unknown)?.owner;
+        let session = source.read(Session::read)?;
+        let state_holds = (Session::OPEN..=Session::REVOKED).contains(&session.state)
+            && [SECP256K1, P256].contains(&session.scheme);
+        source.expect(state_holds, "state 1 or 2, scheme 1 or 2")?;
+        let key_holds = session.key != NO_ADDRESS && session.key != owner;
+        source.expect(key_holds, "a key that is not zero and not the owner")?;
+        source.expect(session.has_scope(), "a scope as K-04")?;
+        state.sessions.write(place, session);
+        state.session_marks.note(place);
     }
     Ok(())
 }

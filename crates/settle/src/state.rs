@@ -5,6 +5,7 @@ use crate::group_risk::GroupRisk;
 use crate::order::OrderKey;
 use crate::orders::{OrderLeaf, Orders};
 use crate::quote::Quote;
+use crate::sessions::Sessions;
 use crate::table::Table;
 use alloc::vec::Vec;
 use merkat_pricing::kind;
@@ -23,6 +24,7 @@ pub struct State {
     pub(crate) instruments: Table<Instrument>,
     pub(crate) accounts: Table<Account>,
     pub(crate) orders: Orders,
+    pub(crate) sessions: Sessions,
     /// One a listing, recomputed when its group's vector, funding or parameters change.
     pub(crate) quotes: Table<Quote>,
     /// Listings of each group, ascending.
@@ -34,6 +36,7 @@ pub struct State {
     pub(crate) account_marks: Marks,
     pub(crate) group_marks: Marks,
     pub(crate) instrument_marks: Marks,
+    pub(crate) session_marks: Marks,
 }
 
 impl State {
@@ -122,6 +125,7 @@ impl State {
         self.account_marks.take(&mut changes.accounts);
         self.group_marks.take(&mut changes.groups);
         self.instrument_marks.take(&mut changes.instruments);
+        self.session_marks.take(&mut changes.sessions);
         self.orders
             .take_changes(&mut changes.dropped_hours, &mut changes.orders);
     }

@@ -1,6 +1,6 @@
-//! What wallets and oracle nodes sign: EIP-712 digests (formats.md section 3).
+//! What wallets and oracle nodes sign: EIP-712 digests (formats.md section 3, sessions.md section 1).
 
-use crate::ops::{Floor, Heartbeat, MarginMode, Transfer, Withdraw};
+use crate::ops::{Floor, Heartbeat, MarginMode, SessionOpen, SessionRevoke, Transfer, Withdraw};
 use crate::order::{AnyVector, Order, Vector};
 use merkat_values::Address;
 use merkat_values::keccak::keccak256;
@@ -28,6 +28,10 @@ const EPOCH_TYPE: &str = "Epoch(uint16 group,uint64 number,uint64 time,bytes31 p
 int64 index,int64 basis,int64 premium)";
 const SURFACE_TYPE: &str = "Surface(bytes vector)";
 const MARGIN_MODE_TYPE: &str = "MarginMode(uint32 account,uint8 mode,uint64 nonce)";
+const SESSION_OPEN_TYPE: &str = "SessionOpen(uint32 account,uint8 slot,uint8 scheme,address key,\
+uint64 groups,uint8 kinds,uint64 notional,uint64 expiry,uint64 nonce)";
+const SESSION_REVOKE_TYPE: &str =
+    "SessionRevoke(uint32 account,uint8 slot,uint40 floor,uint64 nonce)";
 const HEARTBEAT_TYPE: &str = "Heartbeat(uint16 group,uint64 number,uint64 time,bytes31 vector)";
 const RECEIPT_TYPE: &str = "Receipt(bytes32 venueSalt,uint64 logNumber,bytes32 commandHash,\
 bytes32 journalHash)";
@@ -46,6 +50,13 @@ fn signed(value: i64) -> Word {
     word
 }
 
+/// An address stands at the low end of its word.
+fn address(value: &Address) -> Word {
+    let mut word = [0; 32];
+    word[12..].copy_from_slice(value);
+    word
+}
+
 /// A bytes31 stands at the high end of its word.
 fn bytes31(value: &[u8; 31]) -> Word {
     let mut word = [0; 32];
@@ -57,14 +68,12 @@ impl Domain {
     /// The domain of a venue.
     #[must_use]
     pub fn new(chain_id: u64, verifying_contract: &Address, salt: &[u8; 32]) -> Self {
-        let mut contract = [0; 32];
-        contract[12..].copy_from_slice(verifying_contract);
         let words = [
             keccak256(&[DOMAIN_TYPE.as_bytes()]),
             keccak256(&[b"merkat"]),
             keccak256(&[b"1"]),
             unsigned(chain_id),
-            contract,
+            address(verifying_contract),
             *salt,
         ];
         let separator = keccak256(&[words.as_flattened()]);
@@ -161,6 +170,35 @@ impl Domain {
     pub fn margin_mode(&self, op: &MarginMode) -> Word {
         let words = [unsigned(op.account), unsigned(op.mode), unsigned(op.nonce)];
         self.digest(MARGIN_MODE_TYPE, words)
+    }
+
+    /// What the owner signs to open a session.
+    #[must_use]
+    pub fn session_open(&self, op: &SessionOpen) -> Word {
+        let words = [
+            unsigned(op.account),
+            unsigned(op.slot),
+            unsigned(op.session.scheme),
+            address(&op.session.key),
+            unsigned(op.session.groups),
+            unsigned(op.session.kinds),
+            unsigned(op.session.notional),
+            unsigned(op.session.expiry_ns),
+            unsigned(op.nonce),
+        ];
+        self.digest(SESSION_OPEN_TYPE, words)
+    }
+
+    /// What the owner signs to revoke one.
+    #[must_use]
+    pub fn session_revoke(&self, op: &SessionRevoke) -> Word {
+        let words = [
+            unsigned(op.account),
+            unsigned(op.slot),
+            unsigned(op.floor),
+            unsigned(op.nonce),
+        ];
+        self.digest(SESSION_REVOKE_TYPE, words)
     }
 
     /// What an oracle node signs for a vector of either version.

@@ -1,6 +1,7 @@
 //! The bytes of the events: a frame, the kind, the fields in their order.
 
 use merkat_settle::order::OrderKey;
+use merkat_values::Address;
 use merkat_values::codec::Writer;
 
 use super::Event;
@@ -34,6 +35,11 @@ chained! {
 impl Out<'_> {
     fn key(self, key: OrderKey) -> Self {
         self.0.put(&key.to_bytes());
+        self
+    }
+
+    fn address(self, address: &Address) -> Self {
+        self.0.put(address);
         self
     }
 }
@@ -375,6 +381,25 @@ impl Event {
                 .i128(liquidation_fee),
             Self::MarginModeSet { account, mode } => w.kind(39).u32(account).u8(mode),
             Self::RiskSet { group } => w.kind(40).u16(group),
+            Self::SessionOpened {
+                account,
+                slot,
+                session,
+            } => w
+                .kind(41)
+                .u32(account)
+                .u8(slot)
+                .u8(session.scheme)
+                .address(&session.key)
+                .u64(session.groups)
+                .u8(session.kinds)
+                .u64(session.notional)
+                .u64(session.expiry_ns),
+            Self::SessionRevoked {
+                account,
+                slot,
+                floor,
+            } => w.kind(42).u32(account).u8(slot).u40(floor),
             _ => unreachable!("invariant: every other event has its bytes above"),
         }
     }

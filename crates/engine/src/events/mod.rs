@@ -2,6 +2,7 @@
 
 mod bytes;
 
+use merkat_settle::Session;
 use merkat_settle::order::OrderKey;
 
 /// Why an order left the book without being filled.
@@ -30,13 +31,15 @@ pub enum Reason {
     FeeCap = 10,
     /// The listing's own expiry has come.
     Delivered = 12,
+    /// Its session was revoked, or it is worth more than the session's notional.
+    Session = 13,
 }
 
 /// One event; the fields stand in the order of their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     missing_docs,
-    reason = "the fields are those of the tables in formats.md, section 5, and derivatives.md, section 1"
+    reason = "the fields are those of the tables in formats.md, section 5, derivatives.md and sessions.md, section 1"
 )]
 pub enum Event {
     Refused {
@@ -266,5 +269,15 @@ pub enum Event {
     },
     RiskSet {
         group: u16,
+    },
+    SessionOpened {
+        account: u32,
+        slot: u8,
+        session: Session,
+    },
+    SessionRevoked {
+        account: u32,
+        slot: u8,
+        floor: u64,
     },
 }

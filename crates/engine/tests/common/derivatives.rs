@@ -163,7 +163,7 @@ impl Venue {
         command.put_u32(account);
         command.put_u8(mode);
         command.put_u64(nonce);
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(account)])
     }
 

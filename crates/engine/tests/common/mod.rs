@@ -339,7 +339,7 @@ impl Venue {
         let mut bytes = vec![count];
         for index in 0..count {
             bytes.push(index);
-            bytes.extend([index; 65]);
+            bytes.extend([27; 65]);
         }
         bytes
     }
@@ -421,7 +421,7 @@ impl Venue {
     pub fn send_order(&mut self, kind: u8, order: &Order) -> Output {
         let mut command = vec![1, kind];
         order.write(&mut command);
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(order.account)])
     }
 
@@ -450,7 +450,7 @@ impl Venue {
         command.put_u32((order.expiry_ns / HOUR_NS) as u32);
         command.put_u40(order.counter);
         command.put_u64(self.nonce(order.account));
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(order.account)])
     }
 
@@ -459,7 +459,7 @@ impl Venue {
         command.put_u32(account);
         command.put_u40(floor);
         command.put_u64(self.nonce(account));
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(account)])
     }
 
@@ -469,7 +469,7 @@ impl Venue {
         command.put_u8(token);
         command.put_u128(amount);
         command.put_u64(nonce);
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(account)])
     }
 
@@ -479,7 +479,7 @@ impl Venue {
         command.put_u32(to);
         command.put_u128(amount);
         command.put_u64(nonce);
-        command.put(&[9; 65]);
+        command.put(&[27; 65]);
         self.send(&command, &[owner_of(account)])
     }
 

@@ -46,7 +46,7 @@ pub fn owner(number: u8) -> Address {
 }
 
 pub fn sign(address: Address) -> Signature {
-    let mut signature = [0; 65];
+    let mut signature = [27; 65];
     signature[..20].copy_from_slice(&address);
     signature
 }
