@@ -8,8 +8,14 @@ from pathlib import Path
 import ccxt
 
 from merkat.api.errors import MESSAGES
+from merkat.api.public import registry as public
+from merkat.api.session import registry as session
+from merkat.gateway.methods import registry as private
+from merkat.venue.process import registry as venue
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
+METHOD = re.compile(r"(?:public|private|venue)/\w+|rpc\.discover")
+CHANNEL = re.compile(r"^\| `(\w+)\.|, `(\w+)\.", re.MULTILINE)
 ROW = re.compile(r"^\| (-?\d+(?:, \d+)*) \| ([^|]+) \| [^|]* \| (\w+) \|$", re.MULTILINE)
 
 
@@ -33,3 +39,21 @@ def test_the_exceptions_are_those_that_ccxt_raises() -> None:
     for code, (_, exception) in listed().items():
         raised = exceptions.get(str(code), ccxt.ExchangeError)
         assert raised.__name__ == exception, f"{code}: ccxt raises {raised.__name__}"
+
+
+def section(title: str) -> str:
+    """Return the text of a section of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    start = text.index(f"## {title}\n")
+    return text[start : text.index("\n## ", start)]
+
+
+def test_every_method_is_listed_once_and_no_other() -> None:
+    page = METHOD.findall(section("Methods"))
+    served = {name for part in (session, public, private, venue) for name in part.methods}
+    assert sorted(page) == sorted(served)
+
+
+def test_every_channel_is_listed_and_no_other() -> None:
+    page = {first or second for first, second in CHANNEL.findall(section("Channels"))}
+    assert page == {word for part in (public, private) for word in part.channels}
