@@ -11,7 +11,7 @@ from merkat.api.errors import MESSAGES
 from merkat.api.public import registry as public
 from merkat.api.session import registry as session
 from merkat.gateway.methods import registry as private
-from merkat.venue.process import registry as venue
+from merkat.venue.methods import registry as venue
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
 METHOD = re.compile(r"(?:public|private|venue)/\w+|rpc\.discover")
