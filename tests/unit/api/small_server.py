@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import uvloop
 from httpx2 import AsyncClient
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
@@ -305,7 +306,7 @@ def with_server(
         async with small_server(limits, forward) as small:
             await story(small)
 
-    asyncio.run(run())
+    uvloop.run(run())  # as the processes do
 
 
 async def until(condition: Callable[[], bool]) -> None:

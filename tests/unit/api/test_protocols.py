@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -290,7 +291,7 @@ def search(
     example: Callable[[Small, Any], Coroutine[Any, Any, None]], strategy: st.SearchStrategy[Any]
 ) -> None:
     """Search for an example that fails, all of them against one server."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         context = small_server(Limits(header_seconds=0.1, body_seconds=0.1))
         small = runner.run(context.__aenter__())
 
