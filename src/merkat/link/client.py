@@ -29,7 +29,7 @@ class LinkBusyError(Exception):
 
 
 class LinkClient:
-    """One connection to a venue. Use `connect`.
+    """One connection to a venue. Use `connect`, best as `async with await LinkClient.connect(...)`.
 
     Calls of one event loop may overlap; at most 64 requests are in flight, further ones wait.
     `on_released` is called in order for every batch, always before `submit` returns for numbers in
@@ -101,6 +101,12 @@ class LinkClient:
             await connection.close()
             raise
         return cls(connection, hello, on_released, on_clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def submit(self, commands: Sequence[bytes]) -> list[Answer]:
         """Hand in 1 to 256 commands; returns an answer for each once they are durable.

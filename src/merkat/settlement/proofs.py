@@ -11,7 +11,8 @@ from merkat.spec.trees import leaf_hash, node_hash
 from merkat.spec.values import ACCOUNTS_END, TOKENS, keccak256
 
 WORDS: Final = 9
-PARTS: Final = 6
+PART_NAMES: Final = ("accounts", "orders", "sessions", "instruments", "groups", "globals")
+PARTS: Final = len(PART_NAMES)
 HASH_BYTES: Final = 32
 PROOF_BYTES: Final = WORD_BYTES * (WORDS + ACCOUNTS_DEPTH + PARTS)
 _CASH_WORD: Final = 3

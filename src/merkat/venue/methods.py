@@ -13,7 +13,7 @@ from merkat.sdk import commands
 from merkat.sdk.layouts import show_command, show_event
 from merkat.sequencer.receipts import Receipt
 from merkat.settlement.data import MODES
-from merkat.settlement.evidence.records import ROOTS
+from merkat.settlement.proofs import PART_NAMES
 from merkat.venue import signatures
 from merkat.venue.anchored import AnchoredBatch
 from merkat.venue.method_types import (
@@ -106,7 +106,7 @@ async def get_account_proof(context: Context, params: AccountParams) -> ProofRes
         claimable=usd(proof.claimable(0)),
         words=[_hex(word) for word in proof.words],
         siblings=[_hex(sibling) for sibling in proof.siblings],
-        roots={name: _hex(root) for name, root in zip(ROOTS, proof.parts, strict=True)},
+        roots={name: _hex(root) for name, root in zip(PART_NAMES, proof.parts, strict=True)},
         state_root=_hex(proof.root()),
         batch=_batch(batch, last_final),
     )

@@ -355,7 +355,7 @@ def _usd(micro: int) -> str:
 
 
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) and not value.startswith("a ") else repr(value)
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

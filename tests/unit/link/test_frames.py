@@ -26,7 +26,7 @@ from merkat.sdk.keys import Domain
 
 U64 = st.integers(0, 2**64 - 1)
 COMMANDS = st.lists(st.binary(max_size=300), min_size=1, max_size=frames.SUBMIT_COMMANDS_MAX)
-REASON = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+REASON = st.text(st.characters(codec="utf-8"), max_size=40)
 ANSWERS = st.lists(st.builds(Answer, U64, REASON), min_size=1, max_size=256)
 
 
