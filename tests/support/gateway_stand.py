@@ -73,6 +73,7 @@ class MemoryVenue:
         self.on_submit: list[Any] = []
         self._journal_hash = genesis_hash(DOMAIN.salt)
         self._items = 0
+        self._strict = 0
 
     # --- commands ---
 
@@ -114,6 +115,34 @@ class MemoryVenue:
         """Return a command with the signature of an account's wallet."""
         framed = len(command).to_bytes(4, "big") + command
         return _core.sign_commands(*DOMAIN.parts, framed, wallet(account))[4:]
+
+    def open_session(
+        self,
+        client: KeyedClient,
+        *,
+        kinds: int = commands.ALL_KINDS,
+        groups: int = commands.ALL_GROUPS,
+        notional: int = CASH,
+        life_s: int = 30 * 86_400,
+    ) -> None:
+        """Let an account's wallet open the session of a client."""
+        body = commands.session_open(
+            client.account,
+            client.slot,
+            client.scheme,
+            _core.address_of(client.session_secret, client.scheme),
+            groups,
+            kinds,
+            notional,
+            self.time_ns + life_s * SECOND_NS,
+            self.strict_nonce(),
+        )
+        self.apply(self.signed(client.account, body))
+
+    def strict_nonce(self) -> int:
+        """Return a nonce for what moves money or widens authority."""
+        self._strict += 1
+        return self.time_ns // 1_000_000 + self._strict
 
     # --- the world ---
 
@@ -248,6 +277,12 @@ def wallet_client(account: int) -> KeyedClient:
     return KeyedClient(
         f"n{account}", f"s{account}", account, 0, commands.SECP256K1, wallet(account)
     )
+
+
+def session_client(account: int, slot: int = 1, scheme: int = commands.SECP256K1) -> KeyedClient:
+    """Return a client that signs with a session's key."""
+    secret = derive_secret(1, f"session {slot}", account)
+    return KeyedClient(f"n{account}.{slot}", f"s{account}", account, slot, scheme, secret)
 
 
 @contextlib.asynccontextmanager
