@@ -78,6 +78,7 @@ fn commands(venue: &mut Venue, accounts: u32, count: usize) -> Vec<(Vec<u8>, [u8
                 .expect("the queue has more than a hundred");
             let mut cancel = vec![1, 4];
             cancel.put_u32(old.account);
+            cancel.put_u8(old.slot);
             cancel.put_u32((old.expiry_ns / common::HOUR_NS) as u32);
             cancel.put_u40(old.counter);
             cancel.put_u64(venue.nonce(old.account));

@@ -119,6 +119,7 @@ impl Desk {
                 let old = placed.pop_front().expect("more than a hundred");
                 let mut cancel = vec![1, 4];
                 cancel.put_u32(old.account);
+                cancel.put_u8(old.slot);
                 cancel.put_u32((old.expiry_ns / common::HOUR_NS) as u32);
                 cancel.put_u40(old.counter);
                 cancel.put_u64(self.venue.nonce(old.account));
