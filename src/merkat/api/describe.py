@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from merkat.api.registry import Cost, Method, Registry
+from merkat.api.written_types import written
 
 REFERENCE: Final = "#/components/schemas/{name}"
 AS_PARAMETER: Final = "AsParameter"
@@ -118,15 +119,16 @@ def _schemas(
     as a number. A name that is both gets another one as parameter.
     """
     parameter_types = [method.parameters.struct for method in methods]
-    result_types = [method.result_type for method in methods]
+    known: dict[type, Any] = {}
+    result_types = [written(method.result_type, known) for method in methods]
     parameters, read = _components(parameter_types, ["number", "string"])
-    results, written = _components(result_types, ["number"])
-    twice = {name for name in read.keys() & written.keys() if read[name] != written[name]}
+    results, given = _components(result_types, ["number"])
+    twice = {name for name in read.keys() & given.keys() if read[name] != given[name]}
     parameters = [_renamed(item, twice) for item in parameters]
     for name in sorted(read):
         item = _renamed(read.pop(name), twice)
         read[f"{name}{AS_PARAMETER}" if name in twice else name] = item
-    schemas = {**read, **written, "Envelope": ENVELOPE, "Error": ERROR}
+    schemas = {**read, **given, "Envelope": ENVELOPE, "Error": ERROR}
     return dict(sorted(schemas.items())), parameters, results
 
 
