@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from merkat.market import Replica
-from merkat.market.types import Forced
+from merkat.market.types import Forced, Session
+from merkat.products.names import Contract
 from merkat.products.terms import BTC
 from merkat.sdk import commands
 from merkat.sdk.layouts import split_outputs
@@ -142,3 +143,46 @@ def test_every_command_has_an_outcome_as_the_venue_released_it() -> None:
             outcome = replica.view.outcome(number)
             assert outcome is not None
             assert encoded[12 : 12 + len(outcome.encoded)] == outcome.encoded
+
+
+def test_sessions_and_margin_modes_are_known() -> None:
+    with OptionVenue(lambda released: None) as venue:
+        venue.surface(INDEX)
+        view = venue.observer.view
+        key, expiry_ns = bytes(range(1, 21)), venue.time_ns + 3_600 * 10**9
+        opened = commands.session_open(
+            1, 3, commands.SECP256K1, key, 5, commands.ALL_KINDS, 10**12, expiry_ns, 10
+        )
+        venue.send(venue.signed(1, opened))
+        session = view.accounts[1].sessions[3]
+        assert session == Session(
+            3, commands.SECP256K1, key, 5, commands.ALL_KINDS, 10**12, expiry_ns
+        )
+        venue.send(venue.signed(1, commands.session_revoke(1, 3, 77, 11)))
+        assert not view.accounts[1].sessions[3].open
+        assert view.accounts[1].sessions[3].key == key
+        assert view.accounts[1].floor == 77
+        venue.send(venue.signed(1, commands.margin_mode(1, commands.PORTFOLIO, 12)))
+        assert view.accounts[1].mode == commands.PORTFOLIO
+        check_against_engine(venue.observer)
+
+
+def test_collateral_is_a_position_without_profit() -> None:
+    with OptionVenue(lambda released: None) as venue:
+        spot = Contract("BTC", commands.KIND_SPOT)
+        venue.item(BTC.item(spot, 0, token=1))
+        venue.surface(INDEX)
+        view = venue.observer.view
+        listing = view.by_name["BTC_USDC"].listing
+        owner = venue.wallets.addresses[0]
+        venue.item(commands.deposit(owner, 3 * 10**8 + 5, 1, token=1))
+        position = view.accounts[1].positions[listing]
+        assert position.size == 3 * 10**8, "whole lots; the rest can be claimed"
+        check_against_engine(venue.observer)
+        venue.send(venue.signed(1, commands.withdraw(1, 10**8, 10, token=1)))
+        assert view.accounts[1].positions[listing].size == 2 * 10**8
+        assert view.accounts[1].positions[listing].realized == 0
+        check_against_engine(venue.observer)
+        kinds = [one.kind for one in venue.observer.history.settlements(1)]
+        assert kinds[:2] == ["withdrawal", "deposit"]
+        assert venue.observer.ticker(listing).forward is None
