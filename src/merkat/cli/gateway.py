@@ -51,6 +51,7 @@ def command(
     """
 
     def body() -> int:
+        from merkat.gateway.addresses import AddressError
         from merkat.gateway.intents import IntentStoreError
         from merkat.gateway.keys import KeysFileError
         from merkat.gateway.process import (
@@ -71,7 +72,13 @@ def command(
         options = Options(venue, keys, folder, host, port, demo, json, orders_per_second)
         try:
             run(options)
-        except (KeysFileError, GatewayRefusedError, IntentStoreError, HistoryError) as error:
+        except (
+            AddressError,
+            KeysFileError,
+            GatewayRefusedError,
+            IntentStoreError,
+            HistoryError,
+        ) as error:
             raise _common.refused(str(error)) from error
         except GatewayFailedError as error:
             raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error

@@ -11,7 +11,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import structlog
 import uvloop
@@ -21,6 +20,7 @@ from merkat.api.limits import Limits, Rate
 from merkat.api.public import registry as public_registry
 from merkat.api.registry import Registry
 from merkat.api.server import build_app, serve
+from merkat.gateway.addresses import api_url, link_url
 from merkat.gateway.clock import VenueClock
 from merkat.gateway.following import Following
 from merkat.gateway.intents import IntentStore
@@ -32,8 +32,6 @@ from merkat.link import Hello, LinkClient, LinkClosedError
 from merkat.market import Replica
 from merkat.sdk.commands import WALLET_SLOT
 
-LINK_PATH: Final = "/ws/link"
-API_PATH: Final = "/ws/api/v2"
 FIRST_CONNECT_S: Final = 10.0
 CATCH_UP_S: Final = 600.0
 HISTORY_FLUSH_S: Final = 0.2
@@ -76,23 +74,14 @@ def run(options: Options) -> None:
     Raises:
         GatewayRefusedError: the options do not fit the venue.
         GatewayFailedError: the venue cannot be reached, or broke its word.
-        KeysFileError, IntentStoreError, HistoryError: keys or data folder cannot be used.
+        AddressError, KeysFileError, IntentStoreError, HistoryError: address, keys or data folder
+            cannot be used.
     """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*COLLECT_AFTER)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(options))
-
-
-def link_url(venue: str) -> str:
-    """Return the address of a venue's link from any of its addresses."""
-    parts = urlsplit(venue if "://" in venue else f"ws://{venue}")
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in ("ws", "wss") or not parts.netloc:
-        raise GatewayRefusedError(f"--venue: {venue!r}, expected ws://host:port{LINK_PATH}")
-    path = parts.path if parts.path not in ("", "/") else LINK_PATH
-    return urlunsplit((scheme, parts.netloc, path, "", ""))
 
 
 def check_custody(keys: KeyRing, hello: Hello, demo: bool) -> list[str]:
@@ -189,7 +178,7 @@ async def _serve(
     restored = gateway.restore()
     if restored:
         _log.info("intents_unsettled", count=restored)
-    forwarder = Forwarder(urlunsplit(urlsplit(url)._replace(path=API_PATH)))
+    forwarder = Forwarder(api_url(url))
     registry = Registry()
     for part in (public_registry, private_registry, waiting.registry):
         registry.merge(part)
