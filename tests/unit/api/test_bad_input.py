@@ -7,11 +7,13 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
-from tests.unit.api.small_server import Small, with_server
+from tests.unit.api.small_server import Small, small_server, with_server
 
 
 def request(
@@ -85,33 +87,35 @@ def check(answer: Any, name: str) -> None:
     assert {"jsonrpc", "usIn", "usOut", "usDiff", "testnet"} <= answer.keys()
 
 
-def test_each_line_over_websocket() -> None:
-    async def story(small: Small) -> None:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[asyncio.Runner, Small]]:
+    """One server for all lines: none may do anything to it."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        context = small_server()
+        small = runner.run(context.__aenter__())
+        yield runner, small
+        assert small.desk.calls == [], "nothing of it may have been done"
+        runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_line_over_websocket(shared: tuple[asyncio.Runner, Small], name: str) -> None:
+    runner, small = shared
+
+    async def story() -> None:
         async with small.wire() as wire:
-            for name, line in LINES.items():
-                answer = await wire.ask(line[0])
-                try:
-                    check(answer, name)
-                except (AssertionError, KeyError) as error:
-                    raise AssertionError(f"{name}: {answer}") from error
-            assert small.desk.calls == [], "nothing of it may have been done"
+            check(await wire.ask(LINES[name][0]), name)
             assert "result" in await wire.call("public/test"), "the connection still works"
 
-    with_server(story)
+    runner.run(story())
 
 
-def test_each_line_over_http() -> None:
-    async def story(small: Small) -> None:
-        for name, line in LINES.items():
-            status, answer = await small.post(line[0])
-            try:
-                assert status == 400
-                check(answer, name)
-            except (AssertionError, KeyError) as error:
-                raise AssertionError(f"{name}: {status} {answer}") from error
-        assert small.desk.calls == [], "nothing of it may have been done"
-
-    with_server(story)
+@pytest.mark.parametrize("name", LINES)
+def test_a_line_over_http(shared: tuple[asyncio.Runner, Small], name: str) -> None:
+    runner, small = shared
+    status, answer = runner.run(small.post(LINES[name][0]))
+    assert status == 400
+    check(answer, name)
 
 
 @pytest.mark.parametrize(
