@@ -20,7 +20,7 @@ from tests.unit.market.option_venue import (
     USD,
     OptionVenue,
 )
-from tests.unit.market.test_replica import check_against_engine
+from tests.unit.market.test_replica import check_against_engine, check_cash
 
 
 @cache
@@ -52,17 +52,7 @@ def test_what_an_account_made_explains_its_cash() -> None:
     replica = Replica(DOMAIN, sequencer)
     for batch in released:
         give(replica, batch)
-    view = replica.view
-    for number, account in view.accounts.items():
-        found = replica.engine.account(number)
-        assert found is not None
-        atoms = account.realized + account.deposited - account.withdrawn
-        atoms -= account.fees_paid + account.funding_paid
-        for listing, position in account.positions.items():
-            coin = view.instruments[listing].coin
-            assert (position.realized - position.cost + position.funding_cost) % coin == 0
-            atoms += (position.realized - position.cost + position.funding_cost) // coin
-        assert atoms == found[3], f"cash of account {number}"
+    check_cash(replica)
 
 
 def test_tickers_of_options_have_greeks_and_volatilities() -> None:

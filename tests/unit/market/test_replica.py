@@ -11,6 +11,8 @@ from merkat.market.book import Level
 from merkat.market.types import OrderState
 from tests.unit.market.feeding import DOMAIN, Recorded, give, recorded
 
+# What a bankrupt account gets and gives otherwise than by trading.
+RESCUES = ("fund_payment", "write_off", "surplus")
 PERIODS = 700  # so far every event of a perpetual came
 
 
@@ -56,6 +58,21 @@ def check_against_engine(replica: Replica) -> None:
         assert (*mine, group.held, group.cumulative_funding) == said[:7]
 
 
+def check_cash(replica: Replica) -> None:
+    """Hold what the view says that accounts made against the cash that they have."""
+    for number, account in replica.view.accounts.items():
+        found = replica.engine.account(number)
+        assert found is not None
+        cash = account.realized + account.deposited - account.withdrawn
+        cash -= account.fees_paid + account.funding_paid
+        for listing, position in account.positions.items():
+            atoms = position.realized - position.cost + position.funding_cost
+            assert atoms % replica.view.instruments[listing].coin == 0
+            cash += atoms // replica.view.instruments[listing].coin
+        rescued = replica.history.settlements(number, kinds=RESCUES)
+        assert cash + sum(one.amount for one in rescued) == found[3], f"cash of account {number}"
+
+
 def test_the_view_is_what_the_engine_says_after_every_batch() -> None:
     replica = Replica(DOMAIN, run().sequencer)
     for batch in run().released:
@@ -73,6 +90,13 @@ def test_money_is_conserved_by_costs_and_realized_profits() -> None:
     closed = sum(account.realized for account in view.accounts.values())
     assert atoms == closed * coin
     assert sum(one.size for one in held if one is not None) == 0
+
+
+def test_what_accounts_made_explains_their_cash() -> None:
+    replica = replica_of(run())
+    check_cash(replica)
+    stages = {account.stage for account in replica.view.accounts.values()}
+    assert 3 in stages, "some account is bankrupt"
 
 
 def test_orders_end_as_their_events_said() -> None:
