@@ -25,8 +25,9 @@ from merkat.sdk.keys import Domain, derive_secret
 MICRO: Final = 1_000_000
 SESSION_SLOT: Final = 1
 SESSION_LIFE_NS: Final = 90 * 86_400 * 1_000_000_000
-# What one order of a session may be worth: enough for every bot, far from a whole deposit's worth.
+# What one order of a bot's session may be worth, and of yours: there your margin is the limit.
 SESSION_NOTIONAL: Final = 2_000_000 * MICRO
+YOUR_NOTIONAL: Final = 10**12 * MICRO
 FUND_USD: Final = 1_000_000
 
 
@@ -114,7 +115,7 @@ class Member:
             _core.address_of(self.session),
             commands.ALL_GROUPS,
             commands.ALL_KINDS,
-            SESSION_NOTIONAL,
+            YOUR_NOTIONAL if self.name == YOU else SESSION_NOTIONAL,
             now_ns + SESSION_LIFE_NS,
             nonce,
         )

@@ -21,7 +21,7 @@ from merkat.demo.stage import Stage, StageError
 
 PERIOD_S: Final = 2.0
 VECTOR_EVERY: Final = 2
-ROUND_S: Final = 0.5
+ROUND_S: Final = 1.0
 QUICK_ROUND_S: Final = 0.02
 READY_ROUNDS_MAX: Final = 400
 REFUSALS_MAX: Final = 30
