@@ -58,7 +58,7 @@ class CoinVenue:
         made = send(chain, treasurer, None, code).contract_address
         assert made is not None
         self.coin = made
-        self.custody._make_known(OWNER)
+        self.custody.make_known(OWNER)
         for call in (
             abi("TestToken").call("mint", OWNER, 10 * COIN),
             abi("TestToken").call("approve", self.contracts.addresses.vault, 10 * COIN),
