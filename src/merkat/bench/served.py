@@ -82,6 +82,11 @@ class Child:
         ready: dict[str, Any] = json.loads(line.splitlines()[0])
         return ready
 
+    @property
+    def pid(self) -> int:
+        """Return the process's number."""
+        return self.process.pid
+
     def tail(self) -> str:
         """Return the end of what it wrote to stderr."""
         return self.log.read_text(encoding="utf-8", errors="replace")[-3_000:]
