@@ -203,7 +203,7 @@ class Custody:
         self._send(people.treasurer, "TestToken", "mint", timelock, max(1, funds))
         calls = [(token, abi("TestToken").call("approve", vault, max(1, funds)))]
         calls += [self._rule(item) for item in rules]
-        self._timelock(list(_in_transactions(calls)))
+        self._timelock(calls)
         for item in deposits:
             self.deposit(item)
         self._confirm()
@@ -219,17 +219,17 @@ class Custody:
         inbox = self.contracts.addresses.inbox
         return inbox, abi("Inbox").call("enqueueFromTimelock", item[0], item[2:])
 
-    def _timelock(self, transactions: list[list[tuple[bytes, bytes]]]) -> None:
-        """Propose calls, wait out the delay, execute them; each list is one transaction."""
+    def _timelock(self, calls: list[tuple[bytes, bytes]]) -> None:
+        """Propose calls, wait out the delay, execute them, in as many transactions as it takes."""
         operations = [
             (
-                [receiver for receiver, _ in calls],
-                [0] * len(calls),
-                [data for _, data in calls],
+                [receiver for receiver, _ in part],
+                [0] * len(part),
+                [data for _, data in part],
                 _NO_PREDECESSOR,
                 number.to_bytes(32, "big"),
             )
-            for number, calls in enumerate(transactions)
+            for number, part in enumerate(_in_transactions(calls))
         ]
         proposer = self.people.proposer
         for operation in operations:
