@@ -83,8 +83,7 @@ def test_a_killed_venue_comes_back_and_the_gateway_with_it(tmp_path: Path) -> No
         waiting = asyncio.create_task(client.call("private/buy", ORDER | {"label": "during"}))
         await asyncio.sleep(0.05)
         it.start_venue()
-        ends: list[Any] = await asyncio.gather(waiting, return_exceptions=True)
-        end = ends[0]
+        end: Any = (await asyncio.gather(waiting, return_exceptions=True))[0]
         if isinstance(end, RpcError):
             assert end.code in (10040, 11051), "a refusal is one that is certain"
         else:
