@@ -42,6 +42,10 @@ fn naive(state: &State) -> [u8; 32] {
     for (key, order) in state.orders().sorted() {
         orders.set(key.value(), leaf(&order.words()));
     }
+    let mut sessions = SparseTree::new(32);
+    for (place, session) in state.sessions().iter() {
+        sessions.set(u128::from(place), leaf(&session.words()));
+    }
     let mut instruments = SparseTree::new(32);
     for (listing, instrument) in state.instruments().iter() {
         instruments.set(u128::from(listing), leaf(&instrument.words()));
@@ -55,7 +59,7 @@ fn naive(state: &State) -> [u8; 32] {
     state_root(&[
         accounts,
         orders,
-        ZERO_HASH,
+        sessions.root(),
         instruments.root(),
         groups.root(),
         globals,
@@ -122,12 +126,21 @@ fn play(
             let first = world.state.orders().hours().next().unwrap_or(0);
             apply(world, HOUR, &MicroOp::DropHour(first));
         }
+        5 | 6 => {
+            let slot = 1 + amount as u8 % 15;
+            let nonce = world.account(account).nonce + 1;
+            let floor = world.account(account).order_floor;
+            let session = world::session(world, [amount as u8; 20]);
+            let open = world::session_op(account, slot, session, nonce);
+            let revoke = world::revoke_op(account, slot, floor, nonce);
+            apply(world, 0, if kind == 5 { &open } else { &revoke });
+        }
         _ => apply(world, 0, &world::floor_op(account, amount as u64)),
     }
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..6_u8, 1..5_u32, 1..5_u32, 1..90_i64), 1..60)
+    prop::collection::vec((0..8_u8, 1..5_u32, 1..5_u32, 1..90_i64), 1..60)
 }
 
 proptest! {

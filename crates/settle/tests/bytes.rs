@@ -101,6 +101,8 @@ fn every_op() -> Vec<MicroOp> {
             nonce: 1,
             signature,
         }),
+        common::session_op(3, 1, common::session(&world, [9; 20]), 2),
+        common::revoke_op(3, 1, 0, 3),
         MicroOp::Deliver(1),
         MicroOp::Expire {
             account: 3,
@@ -229,7 +231,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     #[test]
-    fn random_bytes_never_panic(kind in 0_u8..22, op in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_never_panic(kind in 0_u8..25, op in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut world = busy();
         let bytes = [vec![kind], op].concat();
         let _ = apply_input(&mut world.state, &domain(), &bytes, &recover);
@@ -238,7 +240,7 @@ proptest! {
     /// An op of the right shape with a few bytes turned: it passes more checks than noise does.
     #[test]
     fn turned_bytes_never_panic_and_leave_a_state_that_can_be_read(
-        turns in prop::collection::vec((0..21_usize, any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        turns in prop::collection::vec((0..23_usize, any::<prop::sample::Index>(), any::<u8>()), 1..12),
     ) {
         let mut world = busy();
         let ops = every_op();

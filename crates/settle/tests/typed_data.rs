@@ -1,8 +1,8 @@
 //! Every EIP-712 digest against an encoder that reads the type strings out of formats.md, section 3, and sessions.md, section 1.
 #![allow(missing_docs)]
 
-use merkat_settle::ops::{Floor, Heartbeat, Transfer, Withdraw};
-use merkat_settle::{Domain, Order, Vector};
+use merkat_settle::ops::{Floor, Heartbeat, SessionOpen, SessionRevoke, Transfer, Withdraw};
+use merkat_settle::{Domain, Order, Session, Vector};
 use merkat_values::keccak::keccak256;
 
 const FORMATS: &str = include_str!("../../../docs/spec/formats.md");
@@ -212,6 +212,53 @@ fn orders_cancels_and_floors() {
         ("nonce", number(3)),
     ];
     assert_eq!(domain().floor(&floor), digest("Floor", &values));
+}
+
+#[test]
+fn sessions() {
+    let open = SessionOpen {
+        account: u32::MAX,
+        slot: 2,
+        session: Session {
+            state: 77,
+            scheme: 3,
+            key: [4; 20],
+            groups: u64::MAX,
+            kinds: 5,
+            notional: u64::MAX - 1,
+            expiry_ns: 6,
+        },
+        nonce: 7,
+        signature: [0; 65],
+    };
+    let values = [
+        ("account", number(u32::MAX)),
+        ("slot", number(2)),
+        ("scheme", number(3)),
+        ("key", Value::Bytes(vec![4; 20])),
+        ("groups", number(u64::MAX)),
+        ("kinds", number(5)),
+        ("notional", number(u64::MAX - 1)),
+        ("expiry", number(6)),
+        ("nonce", number(7)),
+    ];
+    let expected = digest("SessionOpen", &values);
+    assert_eq!(domain().session_open(&open), expected);
+    let revoke = SessionRevoke {
+        account: 1,
+        slot: 2,
+        floor: (1 << 40) - 1,
+        nonce: 4,
+        signature: [0; 65],
+    };
+    let values = [
+        ("account", number(1)),
+        ("slot", number(2)),
+        ("floor", number((1_u64 << 40) - 1)),
+        ("nonce", number(4)),
+    ];
+    let expected = digest("SessionRevoke", &values);
+    assert_eq!(domain().session_revoke(&revoke), expected);
 }
 
 #[test]

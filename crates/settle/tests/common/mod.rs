@@ -4,10 +4,13 @@
 pub mod options;
 
 use merkat_settle::item::SourcedItem;
-use merkat_settle::ops::{Epoch, Fill, Floor, Heartbeat, OrderOpen, TimedOp};
+use merkat_settle::ops::{
+    Epoch, Fill, Floor, Heartbeat, OrderOpen, SessionOpen, SessionRevoke, TimedOp,
+};
 use merkat_settle::state::{Account, Instrument, State, parameter};
 use merkat_settle::{
-    Domain, Effect, MicroOp, NodeSignature, Order, OrderKey, Vector, apply_input, apply_signed,
+    Domain, Effect, MicroOp, NodeSignature, Order, OrderKey, Session, Vector, apply_input,
+    apply_signed,
 };
 use merkat_values::codec::Writer;
 use merkat_values::{Address, Refusal, Signature};
@@ -373,6 +376,46 @@ pub fn signatures() -> Vec<NodeSignature> {
 pub fn open_op(order: Order) -> MicroOp {
     let signature = sign(owner(order.account as u8));
     MicroOp::OrderOpen(OrderOpen { order, signature })
+}
+
+/// The signature of a key of scheme 1 (v 27) or 2 (v 29).
+pub fn sign_as(address: Address, scheme: u8) -> Signature {
+    let mut signature = sign(address);
+    signature[64] = 25 + 2 * scheme;
+    signature
+}
+
+/// A session that may do everything for an hour.
+pub fn session(world: &World, key: Address) -> Session {
+    Session {
+        state: 0,
+        scheme: 1,
+        key,
+        groups: u64::MAX,
+        kinds: 31,
+        notional: u64::MAX,
+        expiry_ns: world.time() + HOUR,
+    }
+}
+
+pub fn session_op(account: u32, slot: u8, session: Session, nonce: u64) -> MicroOp {
+    MicroOp::SessionOpen(SessionOpen {
+        account,
+        slot,
+        session,
+        nonce,
+        signature: sign(owner(account as u8)),
+    })
+}
+
+pub fn revoke_op(account: u32, slot: u8, floor: u64, nonce: u64) -> MicroOp {
+    MicroOp::SessionRevoke(SessionRevoke {
+        account,
+        slot,
+        floor,
+        nonce,
+        signature: sign(owner(account as u8)),
+    })
 }
 
 pub fn floor_op(account: u32, floor: u64) -> MicroOp {
