@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from merkat.settlement.chain import RpcChain
+from merkat.demo.stage import StageError
+from merkat.settlement.chain import ChainError, RpcChain
 from merkat.settlement.contracts import Contracts, find
 from merkat.settlement.proofs import AccountProof, ProofError
 
@@ -52,6 +55,19 @@ class ChainReader:
     def close(self) -> None:
         """Close the connection."""
         self._chain.close()
+
+
+@asynccontextmanager
+async def chain_reader(url: str) -> AsyncIterator[ChainReader]:
+    """Yield a reader of a venue's chain. Raises StageError where the chain cannot be read."""
+    try:
+        reader = await asyncio.to_thread(ChainReader, url)
+        try:
+            yield reader
+        finally:
+            reader.close()
+    except ChainError as error:
+        raise StageError(f"the venue's chain cannot be read: {error}") from error
 
 
 def proof_of(answer: Mapping[str, Any]) -> tuple[int, AccountProof]:

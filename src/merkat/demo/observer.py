@@ -22,7 +22,6 @@ from merkat.sdk.commands import KIND_CALL, KIND_PUT
 from merkat.sdk.keys import Domain
 from merkat.sdk.layouts import EVENTS, show_event
 from merkat.sequencer.receipts import Receipt, receipts_of
-from merkat.settlement.evidence.records import LIQUIDATION_EVENTS
 
 GROUP: Final = 0
 SIDES: Final = ("buy", "sell")
@@ -31,6 +30,17 @@ PER_THOUSAND_USD: Final = Decimal(10) ** -9  # of a gamma of 1e-12 per USD, for 
 PER_POINT: Final = Decimal(10) ** -8  # of a vega of 1e-6 USD for 1.00
 PER_DAY: Final = Decimal(10) ** -6 / 365  # of a theta of 1e-6 USD a year
 KINDS: Final = {name: kind for kind, (name, _) in EVENTS.items()}
+
+# Events of a command that the evidence has to explain (docs/spec/evidence.md).
+LIQUIDATIONS: Final = (
+    "stage",
+    "liquidation",
+    "slice",
+    "bankrupt",
+    "tear_up",
+    "write_off",
+    "hedge",
+)
 
 Hook = Callable[[int, dict[str, Any]], None]
 
@@ -54,8 +64,8 @@ class Observer:
         self._released: list[tuple[int, bytes, bytes]] = []
         self.on("trade", self._on_trade)
         self.on("liquidation", self._on_liquidation)
-        for kind in LIQUIDATION_EVENTS:
-            self.tally.hook(kind, lambda log_number, body: self.liquidated.add(log_number))
+        for name in LIQUIDATIONS:
+            self.on(name, lambda log_number, fields: self.liquidated.add(log_number))
 
     def on(self, name: str, hook: Hook) -> None:
         """Call `hook(log number, fields)` for every event of a name."""

@@ -15,7 +15,6 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from merkat.api.client import RpcClosedError, RpcError
-from merkat.demo import aftermath
 from merkat.demo.board import Board
 from merkat.demo.children import ChildError
 from merkat.demo.keep import Kept
@@ -28,7 +27,6 @@ from merkat.demo.story import Story
 from merkat.demo.view import Teller
 from merkat.link import LinkBusyError, LinkClosedError
 from merkat.market.replica import ReplicaError
-from merkat.settlement.chain import ChainError
 
 T = TypeVar("T")
 
@@ -43,7 +41,6 @@ FAILURES: Final = (
     RpcError,
     RpcClosedError,
     ReplicaError,
-    ChainError,
 )
 ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -92,7 +89,14 @@ async def play(options: Options, board: Board, teller: Teller, started_s: float)
 
 def _judge(options: Options, stage: Stage, report: Report) -> None:
     """Replay, balance and write the evidence, from what is on disk."""
-    found = aftermath.look_back(stage.venue_folder, stage.domain)
+    # Imported when it is needed: the first trade need not wait for the specification.
+    from merkat.demo import aftermath
+    from merkat.settlement.chain import ChainError
+
+    try:
+        found = aftermath.look_back(stage.venue_folder, stage.domain)
+    except ChainError as error:
+        raise StageError(f"what the venue has left cannot be read: {error}") from error
     report.replayed_state_root = found.state_root
     report.replayed_venue_digest = found.venue_digest
     report.conservation = not found.broken

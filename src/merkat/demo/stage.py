@@ -30,6 +30,8 @@ from merkat.sdk.keys import Domain, demo_domain
 HOST: Final = "127.0.0.1"
 VENUE: Final = "venue"
 GATEWAY: Final = "gateway"
+STORY_BLOCK_S: Final = 30
+KEPT_BLOCK_S: Final = 2  # a deposit is taken three blocks later: nobody should wait for long
 # What the parts of the end may take, in all below ten seconds.
 CONNECTIONS_S: Final = 0.7
 GATEWAY_STOP_S: Final = 2.5
@@ -119,7 +121,10 @@ class Stage:
     async def _start_venue(self, *arguments: str) -> None:
         options = ["--data", str(self.venue_folder), "--port", str(self._port)]
         options += ["--demo", "--json", "--seed", str(self.seed)]
-        options += ["--virtual-clock"] if self.start_ns is not None else ["--block-seconds", "1"]
+        if self.start_ns is not None:
+            options += ["--virtual-clock", "--block-seconds", str(STORY_BLOCK_S)]
+        else:
+            options += ["--block-seconds", str(KEPT_BLOCK_S)]
         log = self.folder / "venue.log"
         self.venue = await Child.start("up", ["up", *options, *arguments], log)
         self._port = int(str(self.venue.ready["link_url"]).split(":")[2].split("/")[0])

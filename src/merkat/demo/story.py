@@ -16,7 +16,6 @@ from merkat.api.numbers import usd
 from merkat.demo import cast as roles
 from merkat.demo.crowd import YOUR_FIRST_ORDER, Crowd
 from merkat.demo.listings import SECOND_NS
-from merkat.demo.money import ChainReader, flip, leads_to, path_lines, proof_of
 from merkat.demo.pace import Pace
 from merkat.demo.path import MarketPath, draw_fall
 from merkat.demo.path import Report as MarketReport
@@ -162,16 +161,16 @@ class Story:
 
     async def _prove(self) -> None:
         """Prove a balance against the root on the chain, then with a flipped bit."""
+        # Imported when it is needed: the first trade need not wait for what reads the chain.
+        from merkat.demo.money import chain_reader, flip, leads_to, path_lines, proof_of
+
         self.board.act = "anchor"
-        reader = await asyncio.to_thread(ChainReader, self.stage.url_of("chain_url"))
-        try:
+        async with chain_reader(self.stage.url_of("chain_url")) as reader:
             api = self.stage.apis[roles.YOU]
             params = {"account": self.you.account}
             batch, proof = proof_of(await api.call("venue/get_account_proof", params))
             root = await asyncio.to_thread(reader.root, batch)
             self._tokens_before = await asyncio.to_thread(reader.tokens, self.you.owner)
-        finally:
-            reader.close()
         self.teller.line("batch", f"batch {batch} is anchored; its root, read from the chain:")
         self.teller.line("on chain", root.hex())
         await self.pace.read(READ_S)
@@ -230,17 +229,16 @@ class Story:
 
     async def _claim(self) -> None:
         """Let the window pass; the venue claims for you; read your tokens on the chain."""
+        from merkat.demo.money import chain_reader
+
         self.board.act = "claim"
-        reader = await asyncio.to_thread(ChainReader, self.stage.url_of("chain_url"))
-        try:
+        async with chain_reader(self.stage.url_of("chain_url")) as reader:
             now_ns = self.stage.observer.replica.time_ns
             window_s = await asyncio.to_thread(lambda: reader.window_s)
             await self.stage.link.advance(now_ns + SEAL_NS + window_s * SECOND_NS)
             final = await asyncio.to_thread(reader.last_final)
             tokens = await asyncio.to_thread(reader.tokens, self.you.owner)
             self.report.batches = await asyncio.to_thread(reader.last_batch)
-        finally:
-            reader.close()
         paid = tokens - self._tokens_before
         self.report.withdrawal_paid = paid == WITHDRAWN_USD * MICRO
         batches = self.report.batches

@@ -14,11 +14,12 @@ import pytest
 from merkat.demo.board import Board
 from merkat.demo.cast import BULL, PERPETUAL_MAKER, Cast
 from merkat.demo.listings import SECOND_NS, story_listings, story_start_ns
-from merkat.demo.observer import Observer
+from merkat.demo.observer import KINDS, LIQUIDATIONS, Observer
 from merkat.demo.oracle import Oracle
 from merkat.demo.path import MarketPath
 from merkat.link import LinkClient
 from merkat.sdk import commands
+from merkat.settlement.evidence.records import LIQUIDATION_EVENTS
 from tests.unit.demo.local import LocalLink
 
 SEED = 7
@@ -92,3 +93,7 @@ def test_trades_margins_and_greeks_come_from_the_log(link: LocalLink) -> None:
     assert board.index == Decimal(report.index).scaleb(-6)
     assert len(observer.receipts()) == observer.log_number
     assert observer.digests() == link.sequencer.digests()[1:], "its own engine stands alike"
+
+
+def test_what_the_evidence_has_to_explain_is_what_the_observer_notes() -> None:
+    assert {KINDS[name] for name in LIQUIDATIONS} == set(LIQUIDATION_EVENTS)
