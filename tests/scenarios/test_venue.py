@@ -235,6 +235,10 @@ def test_what_a_signature_is_of_and_whose_it_is(tmp_path: Path) -> None:
             owner = "0x" + _core.address_of(OWNERS[0]).hex()
             assert shown["recovered"] == shown["expected"] == owner
             typed = shown["typed_data"]
+            params = {"typed_data": typed, "signature": "0x" + good[-65:].hex()}
+            assert await rpc.call("venue/debug_signature", params) == shown
+            with pytest.raises(RpcError, match="command"):
+                await rpc.call("venue/debug_signature", {})
             typed["message"]["limitPrice"] = "1"
             forged = hands.signed(good[:-65] + bytes(65), OWNERS[1])
             shown = await rpc.call(

@@ -58,10 +58,14 @@ class SessionParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class DebugParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """A command, and what a wallet was given to sign for it (eth_signTypedData_v4)."""
+    """A command, or what a wallet was given to sign (eth_signTypedData_v4), or both to compare.
 
-    command: Hex
+    `signature` is what the wallet gave; a command has its own.
+    """
+
+    command: Hex | None = None
     typed_data: dict[str, Any] | None = None
+    signature: Hex | None = None
 
 
 class BatchResult(msgspec.Struct, kw_only=True):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from merkat.api.errors import ApiError, invalid_params, not_found
+from merkat.api.errors import ApiError, invalid_params, missing_param, not_found
 from merkat.api.numbers import usd
 from merkat.api.registry import FREE, ORDER, READ, Context, NoParams, Registry
 from merkat.market.rules import RULE_NAMES, field_name, rule_id
@@ -178,44 +178,61 @@ async def register_session_key(context: Context, params: SessionParams) -> Submi
 async def debug_signature(context: Context, params: DebugParams) -> DebugResult:
     """Explain a signature."""
     service: VenueService = context.service
-    command = _bytes("command", params.command)
-    expected = signatures.typed_data_of(service.domain, command)
-    if expected is None:
-        raise invalid_params("command", params.command, "a command of kind 1 to 10, whole")
-    shown = show_command(command)
+    expected, signature = _debugged(service, params)
     digest = signatures.digest_of(expected)
-    recovered = signatures.signer_of(digest, command[-commands.SIGNATURE_BYTES :])
-    slot = int(shown.fields.get("slot", 0)) if shown.kind in _SLOTTED else 0
-    wanted = await service.expected_signer(int(shown.fields["account"]), slot)
+    recovered = None if signature is None else signatures.signer_of(digest, signature)
+    message = expected["message"]
+    slotted = expected["primaryType"] in _SLOTTED
+    wanted = await service.expected_signer(
+        int(message["account"]), int(message["slot"]) if slotted else 0
+    )
     difference = None
     if params.typed_data is not None:
-        difference = signatures.first_difference(params.typed_data, expected)
+        found = signatures.first_difference(params.typed_data, expected)
+        if found is not None:
+            difference = DifferenceResult(field=found.field, was=found.was, expected=found.expected)
     good = recovered is not None and recovered == wanted
     return DebugResult(
-        kind=shown.kind,
+        kind=expected["primaryType"],
         digest=_hex(digest),
         typed_data=expected,
         recovered=None if recovered is None else _hex(recovered),
         expected=None if wanted is None else _hex(wanted),
         good=good,
-        difference=None
-        if difference is None
-        else DifferenceResult(
-            field=difference.field, was=difference.was, expected=difference.expected
-        ),
+        difference=difference,
         hint=_hint(good, recovered, wanted, difference),
     )
 
 
+def _debugged(service: VenueService, params: DebugParams) -> tuple[dict[str, Any], bytes | None]:
+    """Return the venue's typed data for what is asked about, and the signature."""
+    signature = None
+    if params.signature is not None:
+        signature = _bytes("signature", params.signature, commands.SIGNATURE_BYTES)
+    if params.command is not None:
+        command = _bytes("command", params.command)
+        expected = signatures.typed_data_of(service.domain, command)
+        if expected is None:
+            raise invalid_params("command", params.command, "a command of kind 1 to 10, whole")
+        return expected, signature or command[-commands.SIGNATURE_BYTES :]
+    if params.typed_data is None:
+        raise missing_param("command", "a command in 0x hex, or typed_data")
+    try:
+        return signatures.read_as_ours(service.domain, params.typed_data), signature
+    except signatures.SignedDataError as error:
+        hint = "send what eth_signTypedData_v4 was given, with the venue's structures"
+        raise ApiError(-32602, str(error), hint, field="typed_data") from None
+
+
 # Cancels name the slot of the order, whoever signs: the wallet may always.
-_SLOTTED: Final = frozenset(("place", "amend", "renew", "cancel"))
+_SLOTTED: Final = frozenset(("Order", "Cancel"))
 
 
 def _hint(
     good: bool,
     recovered: bytes | None,
     wanted: bytes | None,
-    difference: signatures.Difference | None,
+    difference: DifferenceResult | None,
 ) -> str:
     if difference is not None:
         return (

@@ -6,6 +6,7 @@ has signed is compared with that, member by member.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from merkat.spec import typed_data
 DOMAIN_NAME: Final = "merkat"
 DOMAIN_VERSION: Final = "1"
 NOBODY: Final = bytes(20)
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
 
 _TYPE_STRINGS: Final = {
     commands.PLACE: typed_data.ORDER,
@@ -51,8 +54,54 @@ def typed_data_of(domain: Domain, command: bytes) -> dict[str, Any] | None:
     shown = show_command(command)
     if type_string is None or "bytes" in shown.fields:
         return None
-    name, members = _members(type_string)
+    _, members = _members(type_string)
     values = [value for field, value in shown.fields.items() if field != "signature"]
+    message = {member: str(value) for (_, member), value in zip(members, values, strict=True)}
+    return _typed_data(domain, type_string, message)
+
+
+def read_as_ours(domain: Domain, signed: dict[str, Any]) -> dict[str, Any]:
+    """Return the venue's typed data with the members that a client has signed.
+
+    Raises SignedDataError where they are none of this venue's structures.
+    """
+    name = signed.get("primaryType")
+    type_string = next((one for one in _TYPE_STRINGS.values() if one.startswith(f"{name}(")), None)
+    if type_string is None:
+        known = sorted({one.partition("(")[0] for one in _TYPE_STRINGS.values()})
+        raise SignedDataError(f"primaryType: was {name!r}, expected one of {', '.join(known)}")
+    given = signed.get("message")
+    if not isinstance(given, dict):
+        raise SignedDataError("message: expected an object")
+    _, members = _members(type_string)
+    message = {}
+    for kind, member in members:
+        if member not in given:
+            raise SignedDataError(f"message.{member}: is absent, expected a value of {kind}")
+        message[member] = _checked(kind, f"message.{member}", given[member])
+    return _typed_data(domain, type_string, message)
+
+
+class SignedDataError(ValueError):
+    """Typed data that are none of the venue's; the text names the member."""
+
+
+def _checked(kind: str, path: str, value: object) -> str:
+    text = str(value)
+    if kind == "address":
+        if not _ADDRESS.fullmatch(text):
+            raise SignedDataError(f"{path}: expected an address, 0x and 40 hex digits")
+        return text.lower()
+    bits = int(kind.removeprefix("u").removeprefix("int"))
+    least, end = (0, 1 << bits) if kind[0] == "u" else (-1 << bits - 1, 1 << bits - 1)
+    whole = not isinstance(value, bool) and len(text) <= 40 and _WHOLE.fullmatch(text)
+    if not whole or not least <= int(text) < end:
+        raise SignedDataError(f"{path}: expected a whole number of {kind}")
+    return text
+
+
+def _typed_data(domain: Domain, type_string: str, message: dict[str, str]) -> dict[str, Any]:
+    name, members = _members(type_string)
     return {
         "types": {
             "EIP712Domain": _described(_members(typed_data.DOMAIN)[1]),
@@ -66,7 +115,7 @@ def typed_data_of(domain: Domain, command: bytes) -> dict[str, Any] | None:
             "verifyingContract": "0x" + domain.verifying_contract.hex(),
             "salt": "0x" + domain.salt.hex(),
         },
-        "message": {member: str(value) for (_, member), value in zip(members, values, strict=True)},
+        "message": message,
     }
 
 

@@ -12,8 +12,10 @@ from merkat.sdk import commands
 from merkat.sdk.keys import demo_domain, derive_secret
 from merkat.venue.signatures import (
     Difference,
+    SignedDataError,
     digest_of,
     first_difference,
+    read_as_ours,
     signer_of,
     typed_data_of,
 )
@@ -101,6 +103,47 @@ def test_the_first_difference_is_named(
         place = place[name]
     place[path[-1]] = value
     assert first_difference(other, data) == expected
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_wallet_was_given_is_read_back(name: str) -> None:
+    data = typed(COMMANDS[name])
+    other = copy.deepcopy(data)
+    other["domain"]["name"] = "Merkat"
+    other["message"] = {
+        member: value if value[:2] == "0x" else int(value)
+        for member, value in other["message"].items()
+    }
+    ours = read_as_ours(DOMAIN, other)
+    assert ours == data, "the venue's domain stands in place of a wrong one"
+    assert first_difference(other, ours) == Difference("domain.name", "Merkat", "merkat")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"primaryType": "Mint"}, "primaryType: was 'Mint', expected one of Cancel"),
+        ({"primaryType": None}, "primaryType: was None"),
+        ({"message": []}, "message: expected an object"),
+        ({"message": {"account": 1}}, "message.floor: is absent, expected a value of uint40"),
+        ({"message": {"account": -1, "floor": 1, "nonce": 1}}, "message.account: expected a whole"),
+        ({"message": {"account": 2**32, "floor": 1, "nonce": 1}}, "number of uint32"),
+        ({"message": {"account": "1e3", "floor": 1, "nonce": 1}}, "message.account"),
+        ({"message": {"account": True, "floor": 1, "nonce": 1}}, "message.account"),
+        ({"message": {"account": "1" * 5000, "floor": 1, "nonce": 1}}, "message.account"),
+    ],
+)
+def test_what_is_none_of_the_venues_structures(change: dict[str, Any], says: str) -> None:
+    data = {**typed(COMMANDS["floor"]), **change}
+    with pytest.raises(SignedDataError, match=says):
+        read_as_ours(DOMAIN, data)
+
+
+def test_an_address_has_forty_digits() -> None:
+    data = typed(COMMANDS["session_open"])
+    data["message"]["key"] = "0x01"
+    with pytest.raises(SignedDataError, match=r"message.key: expected an address"):
+        read_as_ours(DOMAIN, data)
 
 
 def test_members_of_the_type_are_compared_in_order() -> None:
