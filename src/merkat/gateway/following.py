@@ -24,6 +24,7 @@ class Following:
     """The link of a gateway, opened again whenever it ends.
 
     Attributes:
+        url: of the link.
         connected: set while commands can be sent.
     """
 
@@ -36,7 +37,7 @@ class Following:
         wake: Callable[[Iterable[Topic]], None],
     ) -> None:
         self._gateway = gateway
-        self._url = url
+        self.url = url
         self._hello = hello
         self._clock = clock
         self._wake = wake
@@ -80,7 +81,7 @@ class Following:
     async def _open(self) -> LinkClient:
         replica = self._gateway.replica
         link = await LinkClient.connect(
-            self._url,
+            self.url,
             follow_from=replica.log_number + 1,
             on_released=self._released,
             on_clock=self._clock.said,
@@ -94,7 +95,7 @@ class Following:
                 if same
                 else "another venue answers there"
             )
-            raise BrokenWordError(f"{self._url}: {what}")
+            raise BrokenWordError(f"{self.url}: {what}")
         self._clock.said(hello.time_ns)
         return link
 

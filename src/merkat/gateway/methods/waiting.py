@@ -1,4 +1,4 @@
-"""venue/wait_log_number: a barrier for those who drive a venue and ask its gateway."""
+"""What only a gateway knows of its venue: where it is, and how far its log has been followed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 from merkat.api.errors import ApiError
-from merkat.api.registry import FREE, Context, Registry
+from merkat.api.registry import FREE, Context, NoParams, Registry
 from merkat.gateway.asking import gateway_of
 
 registry = Registry()
@@ -44,3 +44,19 @@ async def wait_log_number(context: Context, params: WaitParams) -> Waited:
             field="log_number",
         )
     return Waited(gateway.replica.log_number)
+
+
+class LinkResult(msgspec.Struct):
+    """The address of the venue's link."""
+
+    link_url: str
+
+
+@registry.method(
+    "venue/get_link", summary="Where the venue is, for a gateway of your own.", cost=FREE
+)
+def get_link(context: Context, params: NoParams) -> LinkResult:
+    """Return the address of the venue that this gateway follows."""
+    following = gateway_of(context).following
+    assert following is not None, "a gateway that serves follows"
+    return LinkResult(following.url)
