@@ -37,7 +37,8 @@ def show(
         else:
             from merkat.cli.positions import show_summary
 
-            for summary in summaries:
+            held = [one for one in summaries if one["equity"] or one["balance"]]
+            for summary in held or summaries[:1]:
                 show_summary(summary)
         return _common.GOOD
 

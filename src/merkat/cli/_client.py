@@ -210,7 +210,8 @@ def refusal_text(code: int, message: str, data: object) -> str:
     if isinstance(data, Mapping):
         field, reason, hint = (data.get(name) for name in ("param", "reason", "hint"))
         if field and reason:
-            parts.append(f"{field}: {reason}")
+            named = str(reason).startswith(str(field))
+            parts.append(str(reason) if named else f"{field}: {reason}")
         elif field or reason:
             parts.append(str(field or reason))
         if hint:

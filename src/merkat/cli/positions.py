@@ -80,26 +80,24 @@ def gauge(maintenance: Decimal, equity: Decimal) -> str:
 
 
 def show_positions(positions: list[dict[str, Any]]) -> None:
-    """Print positions with what they gain and what they move by."""
-    from rich.console import Console
-    from rich.table import Table
-
+    """Print positions with what they gain and what they move by, two lines each."""
     if not positions:
         print("no position")
-        return
-    table = Table()
-    columns = ("instrument", "size", "entry", "mark", "unrealised", "delta", "gamma", "vega")
-    for name in (*columns, "theta"):
-        table.add_column(name, justify="left" if name == "instrument" else "right")
     for position in positions:
-        profit = position["floating_profit_loss"]
-        colour = "green" if profit >= 0 else "red"
-        table.add_row(
-            str(position["instrument_name"]),
-            _client.shown(position["size"]),
-            _client.shown(position["average_price"], 2),
-            _client.shown(position["mark_price"], 2),
-            f"[{colour}]{_client.shown(profit, 2)}[/]",
-            *(_client.shown(position.get(name), 4) for name in ("delta", "gamma", "vega", "theta")),
-        )
-    Console().print(table)
+        print("\n".join(described(position)))
+
+
+def described(position: dict[str, Any]) -> tuple[str, str]:
+    """Return what a position is worth, and below it its Greeks."""
+    side = "long" if position["size"] > 0 else "short"
+    entry, mark = (_client.shown(position[name]) for name in ("average_price", "mark_price"))
+    profit = position["floating_profit_loss"]
+    greeks = (
+        f"{name} {_client.shown(position.get(name), 4)}"
+        for name in ("delta", "gamma", "vega", "theta")
+    )
+    return (
+        f"{position['instrument_name']:<27}{side} {_client.shown(abs(position['size']))} "
+        f"at {entry}, mark {mark}, {profit:+,.2f}",
+        f"{'':<27}{'  '.join(greeks)}",
+    )

@@ -82,8 +82,7 @@ def test_a_refusal_names_the_field_and_what_to_do(capsys: pytest.CaptureFixture[
     assert _client.guarded(True, body) == _common.REFUSED_INPUT
     printed = capsys.readouterr()
     assert printed.err == (
-        "merkat: refused: price_wrong_tick (10043); price: price is off the tick; "
-        "round it yourself\n"
+        "merkat: refused: price_wrong_tick (10043); price is off the tick; round it yourself\n"
     )
     assert json.loads(printed.out)["error"] == {
         "code": 10043,
@@ -92,6 +91,14 @@ def test_a_refusal_names_the_field_and_what_to_do(capsys: pytest.CaptureFixture[
     }
     assert _client.guarded(False, body) == _common.REFUSED_INPUT
     assert capsys.readouterr().out == "", "without --json nothing stands on stdout"
+
+
+def test_a_field_is_named_once() -> None:
+    data = {"param": "post_only", "reason": "it would have traded", "hint": ""}
+    assert _client.refusal_text(11054, "post_only_reject", data) == (
+        "refused: post_only_reject (11054); post_only: it would have traded"
+    )
+    assert _client.refusal_text(10001, "error", None) == "refused: error (10001)"
 
 
 def test_nobody_listening_is_the_environment(capsys: pytest.CaptureFixture[str]) -> None:

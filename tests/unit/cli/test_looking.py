@@ -97,7 +97,9 @@ def test_positions_have_the_account_above_them(
     assert positions.command() == 0
     printed = capsys.readouterr().out
     assert "10.0 % of equity" in printed
-    assert "-500.00" in printed
+    assert "short 0.5 at 60,000, mark 61,000, -500.00" in printed
+    assert "delta -0.5000" in printed
+    assert max(map(len, printed.splitlines())) <= 80, "it fits a terminal"
     assert "25DEC26" not in printed, "what is flat is no position"
     assert positions.command(json=True) == 0
     found = json.loads(capsys.readouterr().out)
@@ -115,9 +117,12 @@ def test_the_gauge_of_an_account() -> None:
 def test_an_account_is_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked(monkeypatch, {"private/get_account_summaries": {"summaries": [SUMMARY]}})
+    empty = SUMMARY | {"currency": "BTC", "equity": Decimal(0), "balance": Decimal(0)}
+    asked(monkeypatch, {"private/get_account_summaries": {"summaries": [SUMMARY, empty]}})
     assert _account.show() == 0
-    assert "870.00 USDC" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "870.00 USDC" in printed
+    assert "BTC" not in printed, "a currency that nothing is held in is left out"
     assert _account.show(json=True) == 0
     assert json.loads(capsys.readouterr().out)["summaries"][0]["margin_model"] == "cross_sm"
 
