@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,21 +127,25 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
     """Go on where journal and chain end; the committer catches up with the journal."""
     started_s = time.perf_counter()
     secret = folder.secret()
-    sequencer = Sequencer.resume(folder.venue, secret, SEGMENT_BYTES)
-    if sequencer.journal.recovery_message:
-        _log.warning("journal_recovered", message=sequencer.journal.recovery_message)
-    last_ns = sequencer.engine.time_ns
-    clock: Clock = VirtualClock(last_ns) if settings.virtual_clock else WallClock(last_ns)
-    custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, apply_at_seal=True)
-    if custody.chain.recovery_message:
-        _log.warning("chain_recovered", message=custody.chain.recovery_message)
-    signers = catch_up(custody, sequencer.journal, sequencer.domain)
-    # The slots go on as if nothing had been; on a wall clock, without those that nobody was there
-    # for.
-    custody.next_ns = next_slot(folder.start_ns(), settings.block_seconds, clock.now_ns())
-    owners = frozenset(one.owner for one in parse_scene(folder.scene.read_bytes()).deposits)
-    if settings.demo:
-        custody.known_already(owners)
+    with contextlib.ExitStack() as stack:
+        sequencer = Sequencer.resume(folder.venue, secret, SEGMENT_BYTES)
+        stack.callback(sequencer.close)
+        if sequencer.journal.recovery_message:
+            _log.warning("journal_recovered", message=sequencer.journal.recovery_message)
+        last_ns = sequencer.engine.time_ns
+        clock: Clock = VirtualClock(last_ns) if settings.virtual_clock else WallClock(last_ns)
+        custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, apply_at_seal=True)
+        stack.callback(custody.close)
+        if custody.chain.recovery_message:
+            _log.warning("chain_recovered", message=custody.chain.recovery_message)
+        signers = catch_up(custody, sequencer.journal, sequencer.domain)
+        # The slots go on as if nothing had been; on a wall clock, without those that nobody was
+        # there for.
+        custody.next_ns = next_slot(folder.start_ns(), settings.block_seconds, clock.now_ns())
+        owners = frozenset(one.owner for one in parse_scene(folder.scene.read_bytes()).deposits)
+        if settings.demo:
+            custody.known_already(owners)
+        stack.pop_all()
     seconds = round(time.perf_counter() - started_s, 3)
     _log.info("resumed", log_number=sequencer.log_number, seconds=seconds)
     return Opened(
