@@ -33,7 +33,6 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 CLOSE_NORMAL: Final = 1000
 CLOSE_NOT_TEXT: Final = 1003
-CLOSE_POLICY: Final = 1008
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_DEFECT: Final = 1011
 CLOSE_SILENT: Final = 4008
