@@ -58,7 +58,7 @@ class Canceller:
         Returns the orders that were cancelled. Raises ApiError where some could not be: the text
         says how many were.
         """
-        under_way = [one.future for one in self._desk.sender.in_flight(client.account)]
+        under_way = [one.watch() for one in self._desk.sender.in_flight(client.account)]
         cancelled, failed = await self._round(client, means)
         if under_way:
             await asyncio.wait(under_way)

@@ -95,7 +95,7 @@ class Desk:
             future = self.sender.send(body, key.signer, intent)
         except QueueFullError as error:
             raise ApiError(10047, str(error), "wait for answers before sending more") from None
-        return await asyncio.shield(future)
+        return await future
 
     def refused(self, settled: Settled, side: int | None = None) -> Refused:
         """Return why a command that was not carried out was not."""
@@ -112,7 +112,7 @@ class Desk:
         if intent.fate is Fate.UNKNOWN:
             future = self.sender.fate_of(intent)
             if future is not None:
-                settled = await asyncio.shield(future)
+                settled = await future
                 intent.fate, intent.log_number = settled.fate, settled.log_number
             else:
                 # Settled since this copy of it was read.

@@ -45,6 +45,8 @@ class Fills:
 
     def of(self, order: Order, log_number: int) -> list[UserTrade]:
         """Return the trades that a command made for an order, oldest first."""
+        if not order.total_filled:
+            return []
         found = self._kept.get((order.account, log_number))
         if found is not None:
             return [one for one in found if one.order == order.origin]

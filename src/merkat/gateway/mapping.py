@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from merkat.api.numbers import coins, decimal, usd
+from merkat.gateway.exact import coins, decimal, usd, whole
 from merkat.gateway.intents import TimeInForce
 from merkat.gateway.labels import Labels
-from merkat.gateway.shapes import OrderShape, UserTradeShape
+from merkat.gateway.shapes import ZERO, OrderShape, UserTradeShape
 from merkat.gateway.terms import FORCE_NAMES
 from merkat.market import View
 from merkat.market.types import Forced, Order, OrderState, UserTrade
@@ -67,9 +67,9 @@ class Mapper:
             direction="buy" if order.side == BUY else "sell",
             price=usd(order.price),
             amount=amount,
-            contracts=Decimal(order.total_size // instrument.lot),
+            contracts=whole(order.total_size // instrument.lot),
             filled_amount=coins(filled, decimals),
-            average_price=_average(order) if filled else Decimal(0),
+            average_price=_average(order) if filled else ZERO,
             commission=usd(order.total_fees),
             time_in_force=FORCE_NAMES[force],
             post_only=order.is_post_only,
@@ -99,7 +99,7 @@ class Mapper:
             direction="buy" if one.side == BUY else "sell",
             price=usd(trade.price),
             amount=coins(trade.size, instrument.size_decimals),
-            contracts=Decimal(trade.size // instrument.lot),
+            contracts=whole(trade.size // instrument.lot),
             fee=usd(one.fee),
             fee_currency=FEE_CURRENCY,
             liquidity="M" if one.maker else "T",

@@ -87,11 +87,21 @@ class Sending:
     body: bytes
     signer: Signer
     intent: Intent | None
-    future: asyncio.Future[Settled]
     queued_s: float
     command: bytes = b""
     generation: int = UNSENT
     fenced: Sending | None = None
+    settled: Settled | None = None
+    watchers: list[asyncio.Future[Settled]] = field(default_factory=list)
+
+    def watch(self) -> asyncio.Future[Settled]:
+        """Return a future of its fate, the caller's own: cancelling it troubles nobody else."""
+        future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+        if self.settled is not None:
+            future.set_result(self.settled)
+        else:
+            self.watchers.append(future)
+        return future
 
 
 @dataclass(slots=True, eq=False)
@@ -158,12 +168,12 @@ class Sender:
         if len(self._pending) + len(lane.waiting) >= lane.commands_max:
             raise QueueFullError(f"{lane.commands_max} commands wait already")
         loop = asyncio.get_running_loop()
-        sending = Sending(unsigned_part(body), signer, intent, loop.create_future(), loop.time())
+        sending = Sending(unsigned_part(body), signer, intent, loop.time())
         lane.waiting.append(sending)
         lane.wake.set()
         if len(lane.waiting) >= GATHER_COMMANDS:
             lane.go.set()
-        return sending.future
+        return sending.watch()
 
     def restore(self, intents: Iterable[Intent], signers: Callable[[Intent], Signer | None]) -> int:
         """Take up intents of an earlier run whose fate is not known; returns how many."""
@@ -171,7 +181,7 @@ class Sender:
         count = 0
         for intent in intents:
             signer = signers(intent) or Signer(intent.account, intent.slot, 0, b"")
-            sending = Sending(intent.command, signer, intent, loop.create_future(), loop.time())
+            sending = Sending(intent.command, signer, intent, loop.time())
             sending.generation = RESTORED
             self._pending[intent.command] = sending
             count += 1
@@ -183,7 +193,7 @@ class Sender:
         if sending is None:
             waiting = (one for one in self._orders.waiting if one.intent is intent)
             sending = next(waiting, None)
-        return sending.future if sending is not None else None
+        return sending.watch() if sending is not None else None
 
     def in_flight(self, account: int) -> list[Sending]:
         """Return the orders, amendments and renewals of an account whose fate is not known."""
@@ -313,8 +323,11 @@ class Sender:
             intent.log_number = settled.log_number
             if intent.row:
                 self._marks.append(intent)
-        if not sending.future.done():
-            sending.future.set_result(settled)
+        sending.settled = settled
+        for future in sending.watchers:
+            if not future.done():
+                future.set_result(settled)
+        sending.watchers.clear()
 
     # --- sending ---
 
@@ -393,7 +406,7 @@ class Sender:
         if answers is None:
             return
         for sending, answer in zip(batch, answers, strict=True):
-            if sending.future.done():
+            if sending.settled is not None:
                 continue
             if answer.log_number:
                 raise BrokenWordError(
@@ -433,7 +446,7 @@ class Sender:
     async def _settle_old(self, old: list[Sending], generation: int) -> None:
         """Fence orders, send cancels again, until the log has settled each."""
         while generation == self._generation and self._up.is_set():
-            open_ones = [one for one in old if not one.future.done()]
+            open_ones = [one for one in old if one.settled is None]
             if not open_ones:
                 return
             for start in range(0, len(open_ones), BATCH_MAX):
@@ -449,7 +462,7 @@ class Sender:
         signers = [one.signer for one in signable]
         signed = await asyncio.to_thread(sign_all, self._domain, whole, signers)
         for sending, body in zip(signable, bodies, strict=True):
-            if sending.intent is not None and not sending.future.done():
+            if sending.intent is not None and sending.settled is None:
                 self._pending[body] = self._fence(sending, body)
         link = self._link
         if link is None:
@@ -461,7 +474,7 @@ class Sender:
 
     def _fence(self, fenced: Sending, body: bytes) -> Sending:
         loop = asyncio.get_running_loop()
-        fence = Sending(body, fenced.signer, None, loop.create_future(), loop.time())
+        fence = Sending(body, fenced.signer, None, loop.time())
         fence.fenced = fenced
         fence.generation = self._generation
         return fence

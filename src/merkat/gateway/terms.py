@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from merkat.api.errors import ApiError, invalid_params, missing_param, quantity_too_low, wrong_tick
-from merkat.api.numbers import coins, price_micro, size_units, usd
+from merkat.api.numbers import price_micro, size_units, usd
+from merkat.gateway.exact import coins
 from merkat.gateway.intents import TimeInForce
 from merkat.market.types import Instrument
 from merkat.sdk.commands import GOOD_TILL, IMMEDIATE, MARKET, POST_ONLY

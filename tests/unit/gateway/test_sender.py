@@ -264,7 +264,7 @@ def test_intents_of_a_killed_run_are_fenced_by_the_next(tmp_path: Path) -> None:
         venue.sender.start()
         link = FakeLink(works)
         await venue.sender.connected(link)
-        assert (await waiting.future).fate is Fate.NEVER
+        assert (await waiting.watch()).fate is Fate.NEVER
         assert unsigned_part(body) not in [unsigned_part(one) for one in link.requests[0]]
         await venue.sender.close()
         assert venue.store.unsettled() == []
@@ -289,9 +289,9 @@ def test_an_intent_without_its_key_is_settled_when_its_order_could_no_longer_liv
 
         await venue.sender.connected(FakeLink(unexpected))
         venue.sender.expire(EXPIRY_NS)
-        assert not waiting.future.done()
+        assert waiting.settled is None
         venue.sender.expire(EXPIRY_NS + 1)
-        assert waiting.future.result().fate is Fate.NEVER
+        assert (await waiting.watch()).fate is Fate.NEVER
         await venue.sender.close()
         venue.store.close()
 
