@@ -12,6 +12,9 @@ from merkat.gateway.terms import check_value
 from merkat.market.types import Order, OrderState
 from merkat.sdk import commands
 
+# Refusals after which the order is looked at again: it was renewed, or edited by another signer.
+_AGAIN = frozenset((refusals.ORDER_NOT_OPEN, refusals.VERSION_NOT_LARGER))
+_WOULD_TRADE = refusals.WOULD_TRADE
 _STATES = {
     OrderState.FILLED: "filled",
     OrderState.CANCELLED: "cancelled",
@@ -32,10 +35,11 @@ class Changer:
         self._desk = desk
 
     async def edit(
-        self, client_id: str, order: Order, size: int | None, price: int | None
+        self, client_id: str, order: Order, size: int | None, price: int | None, moves: bool
     ) -> Result:
         """Give an open order another size (of the whole order, base units) or price (1e-6 USD).
 
+        `moves`: a price that would trade is moved behind the best opposite one (post-only).
         Raises ApiError: the order stands as it stood.
         """
         desk = self._desk
@@ -46,11 +50,11 @@ class Changer:
                 order = desk.current(order)
                 check_open(order)
                 key = self._key(order)
-                new_price = order.price if price is None else price
+                new_price = self._price(order, price, moves)
                 new_size = order.size if size is None else size - order.carried_filled
                 if new_size <= order.filled:
                     raise _below_filled()
-                check_value(new_size, new_price, None)
+                check_value(desk.replica.view.instruments[order.listing], new_size, new_price)
                 nonce = desk.nonce(key)
                 body = self._body(
                     commands.AMEND, order, new_size, new_price, order.expiry_ns, nonce
@@ -65,10 +69,16 @@ class Changer:
                 refused = desk.refused(settled, order.side)
                 if refused.rule == refusals.USED_NONCE:
                     key.nonces.refused(nonce)
-                elif refused.rule not in (refusals.ORDER_NOT_OPEN, refusals.VERSION_NOT_LARGER):
+                elif not (refused.rule in _AGAIN or (moves and refused.rule == _WOULD_TRADE)):
                     break
         assert refused is not None, "at least one attempt was made"
         raise refused.error
+
+    def _price(self, order: Order, price: int | None, moves: bool) -> int:
+        if price is None or not moves:
+            return order.price if price is None else price
+        instrument = self._desk.replica.view.instruments[order.listing]
+        return self._desk.out_of_the_way(instrument, price, order.side == commands.BUY)
 
     async def renew(self, order: Order, expiry_ns: int) -> bool:
         """Let an order live on until `expiry_ns` in its place of the queue; whether it does."""

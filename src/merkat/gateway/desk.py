@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from merkat.api.errors import ApiError, order_not_found
+from merkat.api.errors import ApiError, order_not_found, post_only_reject
 from merkat.gateway import refusals
 from merkat.gateway.fills import Fills
 from merkat.gateway.intents import Fate, Intent
@@ -15,8 +15,9 @@ from merkat.gateway.labels import Labels
 from merkat.gateway.nonces import NoncesExhaustedError
 from merkat.gateway.sender import QueueFullError, Sender, Settled
 from merkat.gateway.signers import Signers, SigningKey
+from merkat.gateway.terms import next_price_out
 from merkat.market import Replica
-from merkat.market.types import Order, UserTrade
+from merkat.market.types import Instrument, Order, UserTrade
 from merkat.sdk.commands import BUY
 
 WAIT_UP_S: Final = 5.0
@@ -164,6 +165,17 @@ class Desk:
         known = self.replica.view.accounts.get(account)
         held = known.positions.get(listing) if known is not None else None
         return held.size if held is not None else 0
+
+    def out_of_the_way(self, instrument: Instrument, price: int, is_buy: bool) -> int:
+        """Return a post-only price, moved behind the best opposite one where it would trade."""
+        book = self.replica.view.books[instrument.listing]
+        best = book.best_ask if is_buy else book.best_bid
+        if best is None or (price < best[0] if is_buy else price > best[0]):
+            return price
+        moved = next_price_out(instrument, best[0], is_buy)
+        if moved is None:
+            raise post_only_reject("there is no price that would not trade at once")
+        return moved
 
 
 def read_order_id(text: str) -> bytes | None:

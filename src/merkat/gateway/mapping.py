@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from merkat.gateway.exact import coins, decimal, usd, whole
-from merkat.gateway.intents import TimeInForce
+from merkat.gateway.intents import Intent, TimeInForce
 from merkat.gateway.labels import Labels
 from merkat.gateway.shapes import ZERO, OrderShape, UserTradeShape
 from merkat.gateway.terms import FORCE_NAMES
@@ -73,7 +73,7 @@ class Mapper:
             commission=usd(order.total_fees),
             time_in_force=FORCE_NAMES[force],
             post_only=order.is_post_only,
-            reject_post_only=order.is_post_only and _rejects(intent.asked if intent else ""),
+            reject_post_only=order.is_post_only and _rejects(intent),
             reduce_only=intent.reduce_only if intent is not None else False,
             label=intent.label if intent is not None else "",
             creation_timestamp=order.created_ns // MS_NS,
@@ -85,6 +85,10 @@ class Mapper:
             order_version=order.version,
             log_number=order.updated_log,
         )
+
+    def rejects_post_only(self, order: Order) -> bool:
+        """Return whether a post-only order is to be refused rather than moved."""
+        return _rejects(self._labels.of_order(order.origin))
 
     def trade(self, one: UserTrade) -> UserTradeShape:
         """Return one's own side of a trade."""
@@ -124,9 +128,9 @@ def _average(order: Order) -> Decimal:
     return decimal(value * 10**6 // order.total_filled, 12)
 
 
-def _rejects(asked: str) -> bool:
+def _rejects(intent: Intent | None) -> bool:
     """Return whether a post-only order was to be refused rather than moved."""
-    return not asked.endswith(":1")
+    return intent is None or not intent.asked.endswith(":1")
 
 
 def _liquidated(one: UserTrade) -> str | None:

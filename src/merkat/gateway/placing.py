@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from merkat.api.errors import ApiError, post_only_reject
+from merkat.api.errors import ApiError
 from merkat.gateway import refusals
 from merkat.gateway.desk import ATTEMPTS_MAX, Desk, Refused, Result
 from merkat.gateway.intents import Fate, Intent, TimeInForce
 from merkat.gateway.keys import KeyedClient
 from merkat.gateway.signers import SigningKey
 from merkat.gateway.signing import unsigned_part
-from merkat.gateway.terms import Asked, check_reduces, check_value, next_price_out
+from merkat.gateway.terms import Asked, check_reduces, check_value
 from merkat.sdk import commands
 
 SECOND_NS: Final = 1_000_000_000
@@ -77,7 +77,7 @@ class Placer:
         refused: Refused | None = None
         for _ in range(ATTEMPTS_MAX):
             price = self._limit(asked)
-            check_value(asked.size, price, None)
+            check_value(asked.instrument, asked.size, price)
             intent, body = self._order(client, key, asked, price)
             desk.labels.add(intent)
             settled = await desk.send(body, key, intent)
@@ -135,7 +135,9 @@ class Placer:
         instrument = asked.instrument
         if asked.flags != commands.MARKET:
             assert asked.price is not None, "only a market order has no price"
-            return self._moved(asked, asked.price) if asked.moves else asked.price
+            if not asked.moves:
+                return asked.price
+            return self._desk.out_of_the_way(instrument, asked.price, asked.is_buy)
         band = self._desk.replica.view.price_band(instrument.listing)
         if band is None:
             raise ApiError(
@@ -148,17 +150,6 @@ class Placer:
         if asked.price is None:
             return high if asked.is_buy else low
         return min(asked.price, high) if asked.is_buy else max(asked.price, low)
-
-    def _moved(self, asked: Asked, price: int) -> int:
-        """Return a post-only price, moved out of the way of the best opposite one."""
-        book = self._desk.replica.view.books[asked.instrument.listing]
-        best = book.best_ask if asked.is_buy else book.best_bid
-        if best is None or (price < best[0] if asked.is_buy else price > best[0]):
-            return price
-        moved = next_price_out(asked.instrument, best[0], asked.is_buy)
-        if moved is None:
-            raise post_only_reject("there is no price that would not trade at once")
-        return moved
 
     def _expiry(self, account: int, slot: int, force: TimeInForce, now_ns: int) -> int:
         """Return when an order ends, at the latest with its session."""

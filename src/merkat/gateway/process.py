@@ -197,6 +197,7 @@ async def _serve(
         asyncio.create_task(following.run()),
         asyncio.create_task(gateway.sender.wait_failed()),
         asyncio.create_task(_housekeeping(gateway)),
+        asyncio.create_task(_renewing(gateway)),
     ]
     server = None
     try:
@@ -241,10 +242,10 @@ async def _first(
 
 
 async def _housekeeping(gateway: Gateway) -> None:
-    """Write, expire, renew, save: each in its time."""
+    """Write, expire, save: each in its time."""
     loop = asyncio.get_running_loop()
-    due = dict.fromkeys(("expire", "renew", "save"), loop.time())
-    periods = {"expire": EXPIRE_S, "renew": RENEW_S, "save": SAVE_S}
+    due = dict.fromkeys(("expire", "save"), loop.time())
+    periods = {"expire": EXPIRE_S, "save": SAVE_S}
     saved_at = gateway.replica.log_number
     due["save"] += SAVE_S
     while True:
@@ -257,11 +258,17 @@ async def _housekeeping(gateway: Gateway) -> None:
             due[name] = now_s + periods[name]
         if "expire" in ripe:
             gateway.sender.expire(gateway.replica.time_ns)
-        if "renew" in ripe and gateway.sender.is_up:
-            await gateway.renewer.round()
         if "save" in ripe and gateway.replica.log_number > saved_at:
             saved_at = gateway.replica.log_number
             gateway.save()
+
+
+async def _renewing(gateway: Gateway) -> None:
+    """Renew orders; a round waits for the venue, however long that is away."""
+    while True:
+        await asyncio.sleep(RENEW_S)
+        if gateway.sender.is_up:
+            await gateway.renewer.round()
 
 
 def _say_ready(options: Options, url: str, ws_url: str, keys: KeyRing) -> None:

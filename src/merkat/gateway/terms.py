@@ -103,10 +103,12 @@ def read_price(instrument: Instrument, price: Decimal) -> int:
     return units
 
 
-def check_value(size: int, price: int, amount: Decimal | None) -> None:
+def check_value(instrument: Instrument, size: int, price: int) -> None:
     """Refuse an order whose value no machine word holds."""
     if size * price >= VALUE_END:
-        raise invalid_params("amount", amount, "a smaller amount at this price")
+        amount = coins(size, instrument.size_decimals)
+        most = coins(VALUE_END // price, instrument.size_decimals)
+        raise invalid_params("amount", amount, f"less than {most:f} at {usd(price)} USD")
 
 
 def not_implemented(field: str, what: str, hint: str) -> ApiError:

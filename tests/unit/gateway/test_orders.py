@@ -270,6 +270,24 @@ def test_an_edit_that_crosses_trades(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
+def test_an_edit_of_a_post_only_order_moves_out_of_the_way_unless_that_is_refused(
+    tmp_path: Path,
+) -> None:
+    async def story(it: Stand) -> None:
+        await it.sell("0.1", "100000", account=2)
+        order_id = (await it.buy(post_only=True)).order.order_id
+        edited = await it.call("private/edit", order_id=order_id, price="100500")
+        assert edited.order.price == Decimal("99999.5")
+        refused = await it.error(
+            "private/edit", order_id=order_id, price="100500", reject_post_only=True
+        )
+        assert refused.code == 11054
+        smaller = await it.call("private/edit", order_id=order_id, amount="0.05")
+        assert smaller.order.price == Decimal("99999.5"), "a price that was not given stays"
+
+    run(tmp_path, story)
+
+
 def test_what_an_edit_cannot_change_is_said(tmp_path: Path) -> None:
     async def story(it: Stand) -> None:
         order_id = (await it.buy()).order.order_id
@@ -408,6 +426,20 @@ def test_what_is_not_exact_or_not_here_is_refused_with_its_field(
         assert (error.code, error.field) == (code, field), error
         assert error.hint
         assert it.venue.requests == [], "nothing was sent"
+
+    run(tmp_path, story)
+
+
+def test_a_value_that_no_machine_word_holds_is_refused_with_the_amount(tmp_path: Path) -> None:
+    async def story(it: Stand) -> None:
+        terms = {"instrument_name": PERPETUAL, "amount": "100000000"}
+        for more in ({"type": "market"}, {"price": "4503599627"}):
+            error = await it.error("private/buy", 1, **terms, **more)
+            assert (error.code, error.field) == (-32602, "amount")
+            assert "amount is 100000000, expected less than" in error.reason
+        order = (await it.buy()).order
+        error = await it.error("private/edit", order_id=order.order_id, amount="100000000")
+        assert (error.code, error.field) == (-32602, "amount")
 
     run(tmp_path, story)
 

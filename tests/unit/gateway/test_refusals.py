@@ -237,7 +237,7 @@ def test_a_post_only_order_that_would_trade(tmp_path: Path) -> None:
     async def story(it: Stand) -> None:
         await it.sell(price="100000", account=2)
         await refused(it, "O-21", price="100000", post_only=True, reject_post_only=True)
-        order = (await it.buy(post_only=True)).order
+        order = (await it.buy(post_only=True, reject_post_only=True)).order
         await refused(it, "O-21", "private/edit", order_id=order.order_id, price="100000")
 
     run(tmp_path, story)

@@ -233,10 +233,13 @@ async def _edit(context: Context, order: Order, params: EditParams | EditByLabel
     price = read_price(instrument, params.price) if params.price is not None else None
     if size is None and price is None:
         raise missing_param("amount", "a new amount or a new price")
-    client = client_of(context)
-    return _placed(
-        context, await gateway_of(context).changer.edit(client.client_id, order, size, price)
-    )
+    gateway, client = gateway_of(context), client_of(context)
+    rejects = params.reject_post_only
+    if rejects is None:
+        rejects = gateway.mapper.rejects_post_only(order)
+    moves = order.is_post_only and not rejects
+    result = await gateway.changer.edit(client.client_id, order, size, price, moves)
+    return _placed(context, result)
 
 
 def _no_triggers(field: str) -> ApiError:
