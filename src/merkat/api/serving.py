@@ -77,6 +77,8 @@ class Server:
         if self._task is not None:
             await self._task
             self._task = None
+        for connection in tuple(self._server.server_state.connections):
+            connection.transport.abort()  # a peer that does not read holds up nobody
         host = getattr(self._app.state, "host", None)
         if isinstance(host, Host):
             await host.drain(STOP_SECONDS)

@@ -221,6 +221,43 @@ PARTS = [
     b"GET /api/v2/public/echo?text=%ff HTTP/1.1\r\n",
     UPGRADE,
 ]
+
+
+async def unread(small: Small) -> asyncio.StreamWriter:
+    """Return a peer that reads nothing of a feed which is far longer than all buffers."""
+    small.desk.padding = "x" * 8_000_000
+    reader, writer = await asyncio.open_connection(small.server.host, small.server.port)
+    writer.write(UPGRADE)
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    subscribe = b'{"jsonrpc":"2.0","id":1,"method":"public/subscribe","params":'
+    writer.write(frame(TEXT, subscribe + b'{"channels":["count.1.all"]}}'))
+    await until(lambda: small.desk.collected == 1)
+    return writer
+
+
+def test_peers_that_do_not_read_do_not_hold_up_the_end() -> None:
+    async def story(small: Small) -> None:
+        writer = await unread(small)
+        await small.server.stop()
+        await asyncio.sleep(0.1)
+        assert not small.server._server.server_state.connections
+        writer.transport.abort()
+
+    with_server(story)
+
+
+def test_peers_that_do_not_read_are_cut_off_by_the_ping() -> None:
+    async def story(small: Small) -> None:
+        writer = await unread(small)
+        protocols = small.server._server.server_state.connections
+        await until(lambda: not protocols)
+        await until(lambda: not small.app.state.host.hub._by_topic)
+        writer.transport.abort()
+
+    with_server(story, Limits(ping_seconds=0.1))
+
+
 frames = st.one_of(
     st.binary(max_size=60),
     st.builds(frame, st.integers(0, 255), st.binary(max_size=200), st.booleans(), st.booleans()),
