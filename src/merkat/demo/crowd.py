@@ -87,13 +87,15 @@ class Crowd:
         changes_most = STORY_CHANGES if is_story else KEPT_CHANGES
         option_maker = OptionMaker(options, changes_most=changes_most)
         turns = [
-            Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=2),
+            Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=3),
             Turn(OptionMakerBot(desks[cast.OPTION_MAKER], option_maker), every=3),
             Turn(LinearMakerBot(desks[cast.FUTURE_MAKER], future_maker), every=6),
             Turn(TakerBot(desks[cast.TAKER], taker), every=2, offset=1),
             Turn(TakerBot(desks[cast.TAKER], future_taker), every=8, offset=3, first=6),
-            Turn(OptionTakerBot(desks[cast.OPTION_TAKER], option_taker), every=3, first=4),
-            Turn(HedgerBot(desks[cast.HEDGER], hedger), every=5, offset=1, first=6),
+            Turn(
+                OptionTakerBot(desks[cast.OPTION_TAKER], option_taker), every=3, offset=2, first=4
+            ),
+            Turn(HedgerBot(desks[cast.HEDGER], hedger), every=6, offset=4, first=6),
         ]
         if is_story:
             stake = Decimal(next(r.deposit_usd for r in cast.ROLES if r.name == cast.BULL))

@@ -137,9 +137,16 @@ class MarketPath:
                 basis=self.random.randint(-50_000, 150_000),
                 premium=self.random.randint(-200_000, 400_000),
                 vol=self._vol(index),
-                is_heartbeat=step % self.vector_every != 0 and not lost,
+                is_heartbeat=self._is_quiet(step),
             )
             step += 1
+
+    def _is_quiet(self, step: int) -> bool:
+        """Return whether a heartbeat is enough. Each step of the fall is a vector, and the last
+        price before it, so that everybody sees all of it.
+        """
+        falls = self.fall is not None and bool(self.fall.at(step) or step + 1 == self.fall.start)
+        return step % self.vector_every != 0 and not falls
 
     def _wander(self, step: int) -> int:
         drawn = sum(self.random.randint(-DRAW_MOST, DRAW_MOST) for _ in range(DRAWS))

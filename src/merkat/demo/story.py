@@ -26,7 +26,7 @@ from merkat.demo.view import Teller
 from merkat.sdk import commands
 
 PERIOD_NS: Final = 5 * SECOND_NS
-VECTOR_EVERY: Final = 2
+VECTOR_EVERY: Final = 3
 FALL_EVERY: Final = 3
 FIRST_ORDER_STEP: Final = 12
 LEVERAGE_STEP: Final = 40
