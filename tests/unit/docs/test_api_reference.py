@@ -11,6 +11,7 @@ from merkat.api.errors import MESSAGES
 from merkat.api.public import registry as public
 from merkat.api.session import registry as session
 from merkat.gateway.methods import registry as private
+from merkat.gateway.methods.waiting import registry as waiting
 from merkat.venue.methods import registry as venue
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "api.md"
@@ -50,7 +51,8 @@ def section(title: str) -> str:
 
 def test_every_method_is_listed_once_and_no_other() -> None:
     page = METHOD.findall(section("Methods"))
-    served = {name for part in (session, public, private, venue) for name in part.methods}
+    parts = (session, public, private, waiting, venue)
+    served = {name for part in parts for name in part.methods}
     assert sorted(page) == sorted(served)
 
 
