@@ -13,7 +13,8 @@ from merkat.gateway.fills import Fills
 from merkat.gateway.intents import Fate, Intent
 from merkat.gateway.labels import Labels
 from merkat.gateway.nonces import NoncesExhaustedError
-from merkat.gateway.sender import QueueFullError, Sender, Settled
+from merkat.gateway.sender import QueueFullError, Sender
+from merkat.gateway.sending import Settled
 from merkat.gateway.signers import Signers, SigningKey
 from merkat.gateway.terms import next_price_out
 from merkat.market import Replica

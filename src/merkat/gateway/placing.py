@@ -12,7 +12,7 @@ from merkat.gateway.intents import Fate, Intent, TimeInForce
 from merkat.gateway.keys import KeyedClient
 from merkat.gateway.signers import SigningKey
 from merkat.gateway.signing import unsigned_part
-from merkat.gateway.terms import Asked, check_reduces, check_value
+from merkat.gateway.terms import Asked, check_value, size_that_reduces
 from merkat.sdk import commands
 
 SECOND_NS: Final = 1_000_000_000
@@ -70,15 +70,16 @@ class Placer:
         desk = self._desk
         await desk.link_up()
         key = desk.signers.of(client)
+        size = asked.size
         if asked.reduce_only:
             held = desk.position(client.account, asked.instrument.listing)
-            check_reduces(asked.instrument, held, asked.is_buy, asked.size)
+            size = size_that_reduces(asked.instrument, held, asked.is_buy, size)
         side = commands.BUY if asked.is_buy else commands.SELL
         refused: Refused | None = None
         for _ in range(ATTEMPTS_MAX):
             price = self._limit(asked)
-            check_value(asked.instrument, asked.size, price)
-            intent, body = self._order(client, key, asked, price)
+            check_value(asked.instrument, size, price)
+            intent, body = self._order(client, key, asked, size, price)
             desk.labels.add(intent)
             settled = await desk.send(body, key, intent)
             if settled.fate is Fate.DONE:
@@ -93,7 +94,7 @@ class Placer:
         raise refused.error
 
     def _order(
-        self, client: KeyedClient, key: SigningKey, asked: Asked, price: int
+        self, client: KeyedClient, key: SigningKey, asked: Asked, size: int, price: int
     ) -> tuple[Intent, bytes]:
         """Return a new order: what is kept of it, and its command."""
         account, slot = key.signer.account, key.signer.slot
@@ -107,7 +108,7 @@ class Placer:
             commands.BUY if asked.is_buy else commands.SELL,
             asked.flags,
             price,
-            asked.size,
+            size,
             max(instrument.taker_fee, instrument.maker_fee),
             expiry_ns,
             nonce,

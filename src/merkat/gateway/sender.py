@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
 from merkat.gateway.intents import Fate, Intent, IntentStore
+from merkat.gateway.sending import RESTORED, UNSENT, Lane, Sending, Settled
 from merkat.gateway.signing import Signer, sign_all, unsigned_part
 from merkat.link import Answer, LinkBusyError, LinkClosedError, ReleasedFrame
 from merkat.sdk import commands
@@ -43,20 +42,10 @@ UNSENT_S_MAX: Final = 5.0
 BUSY_PAUSE_S: Final = 0.002
 BUSY_PAUSE_S_MAX: Final = 0.1
 FENCE_PAUSE_S: Final = 0.25
-UNSENT: Final = -1
-RESTORED: Final = 0
 _HEAD: Final = 20  # of a command in a batch: u32 length, u64 log number, u64 time
 _ORDER_KINDS: Final = frozenset((commands.PLACE, commands.AMEND, commands.RENEW, commands.CANCEL))
 
 _log = structlog.get_logger(__name__)
-
-
-class Settled(NamedTuple):
-    """What became of a command. `reason` says why one was never taken."""
-
-    fate: Fate
-    log_number: int
-    reason: str = ""
 
 
 class QueueFullError(Exception):
@@ -73,51 +62,6 @@ class Link(Protocol):
     async def submit(self, commands: Sequence[bytes]) -> list[Answer]:
         """Hand in commands; answers for each once they are durable."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Sending:
-    """A command on its way.
-
-    Attributes:
-        generation: number of the link that carried it; UNSENT; RESTORED: of an earlier run.
-        fenced: what a fence stands for, None for other commands.
-    """
-
-    body: bytes
-    signer: Signer
-    intent: Intent | None
-    queued_s: float
-    command: bytes = b""
-    generation: int = UNSENT
-    fenced: Sending | None = None
-    settled: Settled | None = None
-    watchers: list[asyncio.Future[Settled]] = field(default_factory=list)
-
-    def watch(self) -> asyncio.Future[Settled]:
-        """Return a future of its fate, the caller's own: cancelling it troubles nobody else."""
-        future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
-        if self.settled is not None:
-            future.set_result(self.settled)
-        else:
-            self.watchers.append(future)
-        return future
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """Commands that wait to be sent, and how many requests of them are in flight.
-
-    Attributes:
-        wake: something waits. go: a request has ended, or many wait: gather no longer.
-    """
-
-    commands_max: int
-    requests_max: int
-    requests: int = 0
-    waiting: deque[Sending] = field(default_factory=deque)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Sender:
@@ -141,8 +85,8 @@ class Sender:
         self._store = store
         self._is_refused = is_refused
         self._placed = placed
-        self._orders = _Lane(IN_FLIGHT_MAX, ORDER_REQUESTS_MAX)
-        self._cancels = _Lane(CANCELS_IN_FLIGHT_MAX, CANCEL_REQUESTS_MAX)
+        self._orders = Lane(IN_FLIGHT_MAX, ORDER_REQUESTS_MAX)
+        self._cancels = Lane(CANCELS_IN_FLIGHT_MAX, CANCEL_REQUESTS_MAX)
         self._pending: dict[bytes, Sending] = {}  # by the bytes before the signature
         self._marks: list[Intent] = []
         self._link: Link | None = None
@@ -331,7 +275,7 @@ class Sender:
 
     # --- sending ---
 
-    async def _pump(self, lane: _Lane) -> None:
+    async def _pump(self, lane: Lane) -> None:
         """Send what waits in a lane, everything that is there in one request.
 
         A lone command goes at once. While requests are in flight, more commands are gathered until
@@ -350,7 +294,7 @@ class Sender:
                 lane.requests += 1
                 self._spawn(self._submit(batch, lane))
 
-    async def _gather(self, lane: _Lane) -> None:
+    async def _gather(self, lane: Lane) -> None:
         """Wait a moment for more commands, or for a request to end where many are in flight."""
         lane.go.clear()
         if len(lane.waiting) < GATHER_COMMANDS:
@@ -361,7 +305,7 @@ class Sender:
             lane.go.clear()
             await lane.go.wait()
 
-    async def _wait_up_or_drop(self, lane: _Lane) -> None:
+    async def _wait_up_or_drop(self, lane: Lane) -> None:
         """Wait for a link; what has waited too long unsent is given back as never sent."""
         await self.wait_up(0.1)
         horizon = asyncio.get_running_loop().time() - UNSENT_S_MAX
@@ -371,7 +315,7 @@ class Sender:
         if not lane.waiting:
             lane.wake.clear()
 
-    def _take(self, lane: _Lane) -> list[Sending]:
+    def _take(self, lane: Lane) -> list[Sending]:
         waiting = lane.waiting
         batch = [waiting.popleft() for _ in range(min(BATCH_MAX, len(waiting)))]
         if not waiting:
@@ -396,7 +340,7 @@ class Sender:
         for sending, command in zip(batch, signed, strict=True):
             sending.command = command
 
-    async def _submit(self, batch: list[Sending], lane: _Lane) -> None:
+    async def _submit(self, batch: list[Sending], lane: Lane) -> None:
         """Hand a batch in and settle what admission refused."""
         try:
             answers = await self._answers(batch)

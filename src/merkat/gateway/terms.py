@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from merkat.api.errors import ApiError, invalid_params, missing_param, quantity_too_low, wrong_tick
-from merkat.api.numbers import price_micro, size_units, usd
+from merkat.api.numbers import price_micro, usd
 from merkat.gateway.exact import coins
 from merkat.gateway.intents import TimeInForce
 from merkat.market.types import Instrument
@@ -18,6 +18,8 @@ SIZE_END: Final = 1 << 56
 VALUE_END: Final = 1 << 88
 LABEL_MAX: Final = 64
 NOT_IMPLEMENTED: Final = 10033
+INVALID_AMOUNT: Final = 10021
+_ONE: Final = Decimal(1)
 
 _FORCES: Final = {
     "good_til_cancelled": TimeInForce.GOOD_TIL_CANCELLED,
@@ -61,36 +63,34 @@ def read_size(
 
     `amount` is in coins, `contracts` in smallest amounts; if both are given they must agree.
     """
-    lot = instrument.lot
-    if amount is None and contracts is None:
-        raise missing_param("amount", "the size in coins, such as 0.1")
+    minimum = coins(instrument.lot, instrument.size_decimals)
     if amount is None:
-        assert contracts is not None
-        size = size_units(contracts, 0, "contracts") * lot
-        _check_size(instrument, size, contracts, Decimal(1), "contracts")
-        return size, "contracts"
-    minimum = coins(lot, instrument.size_decimals)
-    if 0 < amount < minimum:
-        raise quantity_too_low(amount, minimum)
-    size = size_units(amount, instrument.size_decimals, "amount")
-    _check_size(instrument, size, amount, minimum, "amount")
-    if contracts is not None and contracts * lot != size:
-        raise invalid_params(
-            "contracts", contracts, f"{Decimal(size) / lot} (amount / {minimum})", "send one of two"
-        )
+        if contracts is None:
+            raise missing_param("amount", "the size in coins, such as 0.1")
+        return _size(instrument, contracts, _ONE, "contracts"), "contracts"
+    size = _size(instrument, amount, minimum, "amount")
+    if contracts is not None and contracts * instrument.lot != size:
+        expected = f"{size // instrument.lot} (amount / {minimum})"
+        raise invalid_params("contracts", contracts, expected, "send one of the two")
     return size, "amount"
 
 
-def _check_size(
-    instrument: Instrument, size: int, was: Decimal, minimum: Decimal, field: str
-) -> None:
-    if size <= 0:
-        raise quantity_too_low(was, minimum, field)
-    if size % instrument.lot:
+def _size(instrument: Instrument, was: Decimal, step: Decimal, field: str) -> int:
+    """Return as many lots as `was` has steps. Raises ApiError 10002 or 10021."""
+    if was < step:
+        raise quantity_too_low(was, step, field)
+    most = SIZE_END // instrument.lot * step
+    if was >= most:
+        raise _invalid_amount(field, was, f"less than {most:f}", "send a smaller amount")
+    lots, rest = divmod(was, step)
+    if rest:
         hint = "round it yourself: amounts are never rounded for you"
-        raise invalid_params(field, was, f"a multiple of {minimum}", hint)
-    if size >= SIZE_END:
-        raise invalid_params(field, was, f"less than {coins(SIZE_END, instrument.size_decimals)}")
+        raise _invalid_amount(field, was, f"a multiple of {step:f}", hint)
+    return int(lots) * instrument.lot
+
+
+def _invalid_amount(field: str, was: Decimal, expected: str, hint: str) -> ApiError:
+    return ApiError(INVALID_AMOUNT, f"{field} is {was:f}, expected {expected}", hint, field=field)
 
 
 def read_price(instrument: Instrument, price: Decimal) -> int:
@@ -108,7 +108,8 @@ def check_value(instrument: Instrument, size: int, price: int) -> None:
     if size * price >= VALUE_END:
         amount = coins(size, instrument.size_decimals)
         most = coins(VALUE_END // price, instrument.size_decimals)
-        raise invalid_params("amount", amount, f"less than {most:f} at {usd(price)} USD")
+        expected = f"less than {most:f} at {usd(price):f} USD"
+        raise _invalid_amount("amount", amount, expected, "send a smaller amount")
 
 
 def not_implemented(field: str, what: str, hint: str) -> ApiError:
@@ -186,16 +187,19 @@ def next_price_out(instrument: Instrument, opposite: int, is_buy: bool) -> int |
     return price if price <= PRICE_MAX else None
 
 
-def check_reduces(instrument: Instrument, position: int, is_buy: bool, size: int) -> None:
-    """Refuse an order that does more than shrink a position (base units, negative for a short)."""
-    can_reduce = -position if is_buy else position
-    if size <= can_reduce:
-        return
+def size_that_reduces(instrument: Instrument, position: int, is_buy: bool, size: int) -> int:
+    """Return how much of an order only shrinks a position (base units, negative for a short).
+
+    Raises ApiError 10021 where nothing of it does.
+    """
+    most = -position if is_buy else position
+    if most > 0:
+        return min(size, most)
     held = coins(position, instrument.size_decimals)
-    least = coins(max(0, can_reduce), instrument.size_decimals)
+    side = "buying" if is_buy else "selling"
     raise ApiError(
-        11030,
-        f"reduce_only: the position is {held}, this order would do more than reduce it",
-        f"send at most {least}; private/get_position shows the position",
+        INVALID_AMOUNT,
+        f"reduce_only: the position in {instrument.name} is {held:f}, {side} does not reduce it",
+        "private/get_position shows the position",
         field="reduce_only",
     )

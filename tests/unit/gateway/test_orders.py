@@ -179,15 +179,8 @@ def test_reduce_only_never_does_more_than_reduce(tmp_path: Path) -> None:
         wrong_way = await it.error(
             "private/buy", instrument_name=PERPETUAL, amount="0.01", type="market", reduce_only=True
         )
-        assert (wrong_way.code, wrong_way.field) == (11030, "reduce_only")
-        too_much = await it.error(
-            "private/sell",
-            instrument_name=PERPETUAL,
-            amount="0.101",
-            type="market",
-            reduce_only=True,
-        )
-        assert "send at most 0.1" in too_much.hint
+        assert (wrong_way.code, wrong_way.field) == (10021, "reduce_only")
+        assert "the position in BTC_USDC-PERPETUAL is 0.1, buying" in wrong_way.reason
         resting = await it.error(
             "private/sell",
             instrument_name=PERPETUAL,
@@ -196,8 +189,9 @@ def test_reduce_only_never_does_more_than_reduce(tmp_path: Path) -> None:
             reduce_only=True,
         )
         assert (resting.code, resting.field) == (10033, "reduce_only")
-        closed = await it.sell("0.1", None, type="market", reduce_only=True)
+        closed = await it.sell("0.25", None, type="market", reduce_only=True)
         assert closed.order.order_state == "filled"
+        assert closed.order.amount == Decimal("0.1"), "it is cut to the position"
         assert closed.order.reduce_only
         assert await it.call("private/get_positions") == []
 
@@ -385,14 +379,17 @@ def test_cancel_all_takes_orders_that_are_on_their_way(tmp_path: Path) -> None:
         ({"price": "-5"}, -32602, "price"),
         ({"price": "4503599628"}, -32602, "price"),
         ({"price": None}, -32602, "price"),
-        ({"amount": "0.0015"}, -32602, "amount"),
+        ({"amount": "0.0015"}, 10021, "amount"),
         ({"amount": "0.0000000001"}, 10002, "amount"),
         ({"amount": "0.0005"}, 10002, "amount"),
         ({"amount": "0"}, 10002, "amount"),
         ({"amount": "-1"}, 10002, "amount"),
-        ({"amount": "720575941"}, -32602, "amount"),
+        ({"amount": "720575941"}, 10021, "amount"),
         ({"amount": None}, -32602, "amount"),
-        ({"amount": None, "contracts": "0.5"}, -32602, "contracts"),
+        ({"amount": "10000000000000000000000"}, 10021, "amount"),
+        ({"amount": "0.0010000001"}, 10021, "amount"),
+        ({"amount": None, "contracts": "1.5"}, 10021, "contracts"),
+        ({"amount": None, "contracts": "0.5"}, 10002, "contracts"),
         ({"contracts": "99"}, -32602, "contracts"),
         ({"instrument_name": "BTC-PERPETUAL"}, 13020, "instrument_name"),
         ({"type": "stop_limit"}, 10033, "type"),
@@ -435,11 +432,11 @@ def test_a_value_that_no_machine_word_holds_is_refused_with_the_amount(tmp_path:
         terms = {"instrument_name": PERPETUAL, "amount": "100000000"}
         for more in ({"type": "market"}, {"price": "4503599627"}):
             error = await it.error("private/buy", 1, **terms, **more)
-            assert (error.code, error.field) == (-32602, "amount")
+            assert (error.code, error.field) == (10021, "amount")
             assert "amount is 100000000, expected less than" in error.reason
         order = (await it.buy()).order
         error = await it.error("private/edit", order_id=order.order_id, amount="100000000")
-        assert (error.code, error.field) == (-32602, "amount")
+        assert (error.code, error.field) == (10021, "amount")
 
     run(tmp_path, story)
 
