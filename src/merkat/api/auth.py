@@ -212,10 +212,11 @@ class Authenticator:
         client = self._clients.find(fields["id"])
         signed = _bytes(head) + body + b"\n"
         if not self._is_signed(client, signed, fields["sig"]) or client is None:
-            raise unauthorized(
+            raise invalid_credentials(
                 "the signature is not of this client over this request",
                 "hex HMAC-SHA256 with the client_secret over ts \\n nonce \\n METHOD \\n URI"
                 " (path and query as sent) \\n body \\n",
+                "sig",
             )
         self._check_unused(client, fields["sig"], timestamp)
         return Grant(client, frozenset(client.scopes))

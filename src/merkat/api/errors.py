@@ -67,6 +67,23 @@ MESSAGES: Final[Mapping[int, str]] = {
     13888: "timed_out",
 }
 
+# How other dialects and unified clients call a parameter of this one.
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "clientorderid": "label",
+    "clientoid": "label",
+    "symbol": "instrument_name",
+    "instrument": "instrument_name",
+    "market": "instrument_name",
+    "quantity": "amount",
+    "qty": "amount",
+    "size": "amount",
+    "id": "order_id",
+    "orderid": "order_id",
+    "limit": "count",
+    "since": "start_timestamp",
+    "until": "end_timestamp",
+}
+
 _SHOWN_MAX: Final = 80
 _NAMES_MAX: Final = 40
 
@@ -146,6 +163,9 @@ def unknown_param(field: str, known: Iterable[str]) -> ApiError:
     """-32602: a parameter that the method does not have."""
     names = list(known)
     close = get_close_matches(field, names, n=1)
+    elsewhere = ELSEWHERE.get(field.lower().replace("_", ""), "")
+    if elsewhere in names:
+        close = [elsewhere]
     guess = f"did you mean {close[0]}? " if close else ""
     reason = f"{shown(field)} is no parameter of this method"
     hint = f"{guess}known parameters: {listed(names)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Context, Decimal
 from typing import Final
 
-from merkat.api.errors import invalid_params, wrong_tick
+from merkat.api.errors import ApiError, invalid_params, shown, wrong_tick
 
 PRICE_DECIMALS: Final = 6
 RATE_DECIMALS: Final = 9
@@ -55,13 +55,16 @@ def price_micro(value: Decimal, field: str = "price") -> int:
 def size_units(value: Decimal, size_decimals: int, field: str = "amount") -> int:
     """Return a size in coins as units of 10^-size_decimals.
 
-    Raises ApiError -32602 when it is finer than that or no number in range. The sign is kept.
+    Raises ApiError 10021 when it is finer than that or no number in range. The sign is kept.
     """
-    units = _units(value, size_decimals, field)
+    try:
+        units = _units(value, size_decimals, field)
+    except ApiError as error:
+        raise ApiError(10021, error.reason, "send a smaller amount", field=field) from None
     if units is None:
-        step = decimal(1, size_decimals)
+        reason = f"{field} is {shown(value)}, expected a multiple of {decimal(1, size_decimals):f}"
         hint = "round it yourself: sizes are never rounded for you"
-        raise invalid_params(field, value, f"a multiple of {step:f}", hint)
+        raise ApiError(10021, reason, hint, field=field)
     return units
 
 

@@ -197,7 +197,7 @@ def test_signed_requests_over_get_and_post() -> None:
 )
 def test_a_signature_is_over_everything_of_the_request(change: dict[str, Any]) -> None:
     desk = Desk()
-    assert "over this request" in refused(13009, desk.by_header, desk.header(), **change).reason
+    assert "over this request" in refused(13004, desk.by_header, desk.header(), **change).reason
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_signature_is_over_everything_of_the_request(change: dict[str, Any]) -
 )
 def test_a_request_signed_by_somebody_else_is_refused(change: dict[str, Any]) -> None:
     desk = Desk()
-    refused(13009, desk.by_header, desk.header(**change))
+    refused(13004, desk.by_header, desk.header(**change))
 
 
 def test_a_signed_request_is_taken_once_whatever_its_nonce_says() -> None:

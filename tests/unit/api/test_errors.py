@@ -53,6 +53,14 @@ def test_named_errors_have_their_code_and_a_hint(
     assert data["hint"]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("clientOrderId", "label"), ("client_order_id", "label"), ("qty", "amount")]
+)
+def test_a_name_of_other_dialects_is_translated(name: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in errors.unknown_param(name, ["label", "amount"]).hint
+    assert "did you mean" not in errors.unknown_param(name, ["currency"]).hint
+
+
 def test_long_values_are_cut() -> None:
     assert len(errors.shown("x" * 10_000)) < 100
     assert len(errors.listed(f"name{n}" for n in range(1_000))) < 500

@@ -66,17 +66,17 @@ def test_a_price_finer_than_a_micro_is_off_every_tick(text: str) -> None:
 def test_a_size_finer_than_the_unit_is_refused_with_the_unit() -> None:
     with pytest.raises(ApiError) as caught:
         size_units(Decimal("0.00015"), 4)
-    assert (caught.value.code, caught.value.field) == (-32602, "amount")
+    assert (caught.value.code, caught.value.field) == (10021, "amount")
     assert "0.0001" in caught.value.reason
     assert size_units(Decimal("0.0001"), 4) == 1
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", str(1 << 63), "1E+50"])
 def test_what_no_command_can_hold_is_refused(text: str) -> None:
-    for convert in (price_micro, lambda value: size_units(value, 8)):
+    for code, convert in ((-32602, price_micro), (10021, lambda value: size_units(value, 8))):
         with pytest.raises(ApiError) as caught:
             convert(Decimal(text))
-        assert caught.value.code == -32602
+        assert caught.value.code == code
 
 
 def test_the_limit_is_of_the_units() -> None:
