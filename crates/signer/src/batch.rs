@@ -4,6 +4,7 @@ use crate::ecdsa::{Address, Digest, Secret, Signature, recover, sign};
 use merkat_values::constants::P256;
 use merkat_values::scheme_of;
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::thread;
 
 /// Fewest items worth a thread of its own: one item takes 20 to 40 us, starting a thread about as long.
@@ -46,13 +47,22 @@ pub fn sign_batch(items: &[(Secret, Digest)]) -> Vec<Signature> {
     })
 }
 
+/// The number of cores, asked once: the system reads several files to answer, which takes as long as a signature.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
 fn over_cores<Item: Sync, Output: Send>(
     items: &[Item],
     least: usize,
     work: impl Fn(&Item) -> Output + Sync,
 ) -> Vec<Output> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.min(items.len() / least).max(1);
+    let worth = items.len() / least;
+    if worth <= 1 {
+        return items.iter().map(work).collect();
+    }
+    let threads = cores().min(worth);
     if threads == 1 {
         return items.iter().map(work).collect();
     }
