@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal
@@ -57,45 +59,48 @@ def create(
     """
 
     def body() -> int:
-        import asyncio
-        import sys
-
-        from merkat.gateway.addresses import AddressError, link_url
-        from merkat.gateway.keys import KeysFileError
-        from merkat.gateway.opening import OpeningError, Wish, open_account
-
         if not 1 <= days <= DAYS_MAX:
             raise _common.usage(f"--days is {days}; expected 1 to {DAYS_MAX}")
-        wish = Wish(scheme, _micro("--amount", amount), _micro("--notional", notional), days)
-
-        def say(line: str) -> None:
-            (sys.stderr if json else sys.stdout).write(line + "\n")
-
-        try:
-            opened = asyncio.run(open_account(link_url(venue), data, wish, say))
-        except (AddressError, KeysFileError) as error:
-            raise _common.refused(str(error)) from error
-        except OpeningError as error:
-            raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
-        if json:
-            _common.print_json(
-                {
-                    "account": opened.account,
-                    "owner": _common.digest(opened.owner),
-                    "deposit": str(Decimal(opened.amount_micro) / MICRO),
-                    "scheme": opened.scheme,
-                    "session_key": _common.digest(opened.session_key),
-                    "session_expiry_ns": opened.session_expiry_ns,
-                    "client_id": opened.client_id,
-                    "keys": str(opened.keys),
-                }
-            )
-        else:
-            say(f"keys file: {opened.keys} (client {opened.client_id}); next:")
-            say(f"  merkat gateway --venue {venue} --keys {opened.keys} --port 8430")
-        return _common.GOOD
+        money = _micro("--amount", amount), _micro("--notional", notional)
+        return _create(venue, data, scheme, money, days, json)
 
     return _common.guarded(body)
+
+
+def _create(
+    venue: str, data: Path, scheme: str, money: tuple[int, int], days: int, as_json: bool
+) -> int:
+    """Open an account; `money` is the deposit and the session's notional, 1e-6 USD."""
+    from merkat.gateway.addresses import AddressError, link_url
+    from merkat.gateway.keys import KeysFileError
+    from merkat.gateway.opening import OpeningError, Wish, open_account
+
+    def say(line: str) -> None:
+        (sys.stderr if as_json else sys.stdout).write(line + "\n")
+
+    try:
+        opened = asyncio.run(open_account(link_url(venue), data, Wish(scheme, *money, days), say))
+    except (AddressError, KeysFileError) as error:
+        raise _common.refused(str(error)) from error
+    except OpeningError as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
+    if not as_json:
+        say(f"keys file: {opened.keys} (client {opened.client_id}); next:")
+        say(f"  merkat gateway --venue {venue} --keys {opened.keys} --port 8430")
+        return _common.GOOD
+    _common.print_json(
+        {
+            "account": opened.account,
+            "owner": _common.digest(opened.owner),
+            "deposit": str(Decimal(opened.amount_micro) / MICRO),
+            "scheme": opened.scheme,
+            "session_key": _common.digest(opened.session_key),
+            "session_expiry_ns": opened.session_expiry_ns,
+            "client_id": opened.client_id,
+            "keys": str(opened.keys),
+        }
+    )
+    return _common.GOOD
 
 
 def _micro(option: str, text: str) -> int:

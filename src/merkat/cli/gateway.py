@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -50,38 +50,33 @@ def command(
         Print the line that says ready as one JSON object.
     """
 
-    def body() -> int:
-        from merkat.gateway.addresses import AddressError
-        from merkat.gateway.intents import IntentStoreError
-        from merkat.gateway.keys import KeysFileError
-        from merkat.gateway.process import (
-            GatewayFailedError,
-            GatewayRefusedError,
-            Options,
-            run,
-        )
-        from merkat.market import HistoryError
+    folder = data if data is not None else keys.parent / "gateway"
 
+    def body() -> int:
         if not 0 <= port < 1 << 16:
             raise _common.usage(f"--port is {port}; expected 0 to 65535")
         if orders_per_second is not None and not 1 <= orders_per_second <= 1_000_000:
             raise _common.usage(
                 f"--orders-per-second is {orders_per_second}; expected 1 to 1000000"
             )
-        folder = data if data is not None else keys.parent / "gateway"
-        options = Options(venue, keys, folder, host, port, demo, json, orders_per_second)
-        try:
-            run(options)
-        except (
-            AddressError,
-            KeysFileError,
-            GatewayRefusedError,
-            IntentStoreError,
-            HistoryError,
-        ) as error:
-            raise _common.refused(str(error)) from error
-        except GatewayFailedError as error:
-            raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
-        return _common.GOOD
+        return _run(venue, keys, folder, host, port, demo, json, orders_per_second)
 
     return _common.guarded(body)
+
+
+def _run(*options: Any) -> int:
+    """Run a gateway with the fields of `Options` in their order."""
+    from merkat.gateway.addresses import AddressError
+    from merkat.gateway.intents import IntentStoreError
+    from merkat.gateway.keys import KeysFileError
+    from merkat.gateway.process import GatewayFailedError, GatewayRefusedError, Options, run
+    from merkat.market import HistoryError
+
+    refusals = (AddressError, KeysFileError, GatewayRefusedError, IntentStoreError, HistoryError)
+    try:
+        run(Options(*options))
+    except refusals as error:
+        raise _common.refused(str(error)) from error
+    except GatewayFailedError as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
+    return _common.GOOD
