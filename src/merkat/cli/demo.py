@@ -104,6 +104,8 @@ def _play(options: Options, as_json: bool, started_s: float) -> int:
 
 def _conclude(report: Report, options: Options, as_json: bool) -> int:
     """Print what came of it; returns the exit code."""
+    import shutil
+
     from merkat.demo.words import next_lines, report_lines
 
     for claim in report.broken():
@@ -115,7 +117,8 @@ def _conclude(report: Report, options: Options, as_json: bool) -> int:
         for line in report_lines(report):
             print(line)
         print("\nWhat next? Copy a line:")
-        for line in next_lines(options.seed):
+        program = "merkat" if shutil.which("merkat") else sys.argv[0]
+        for line in next_lines(options.seed, program):
             print(f"  {line}")
     return _common.GOOD if report.good else _common.CHECK_SAID_NO
 

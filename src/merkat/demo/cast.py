@@ -27,7 +27,7 @@ SESSION_SLOT: Final = 1
 SESSION_LIFE_NS: Final = 90 * 86_400 * 1_000_000_000
 # What one order of a bot's session may be worth, and of yours: there your margin is the limit.
 SESSION_NOTIONAL: Final = 2_000_000 * MICRO
-YOUR_NOTIONAL: Final = 10**12 * MICRO
+YOUR_NOTIONAL: Final = 2**64 - 1
 FUND_USD: Final = 1_000_000
 
 

@@ -80,7 +80,7 @@ class Crowd:
             half_spread=Decimal("0.0005"),
             tolerance=Decimal("0.0004"),
         )
-        taker = Taker(perpetual, chance(cast.TAKER), orders=3)
+        taker = Taker(perpetual, chance(cast.TAKER), orders=4)
         future_taker = Taker(future, chance(cast.TAKER + " future"), lots_most=40)
         option_taker = OptionTaker(options, chance(cast.OPTION_TAKER))
         hedger = Hedger(perpetual, OptionTaker(options, chance(cast.HEDGER), lots_most=30))
@@ -90,7 +90,7 @@ class Crowd:
             Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=3),
             Turn(OptionMakerBot(desks[cast.OPTION_MAKER], option_maker), every=3),
             Turn(LinearMakerBot(desks[cast.FUTURE_MAKER], future_maker), every=6),
-            Turn(TakerBot(desks[cast.TAKER], taker), every=2, offset=1),
+            Turn(TakerBot(desks[cast.TAKER], taker), every=3, offset=1),
             Turn(TakerBot(desks[cast.TAKER], future_taker), every=8, offset=3, first=6),
             Turn(
                 OptionTakerBot(desks[cast.OPTION_TAKER], option_taker), every=3, offset=2, first=4

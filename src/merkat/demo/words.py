@@ -30,15 +30,18 @@ def report_lines(report: Report) -> Iterator[str]:
     yield f"first trade   after {report.first_trade_s:.1f} s; all in {report.seconds:.1f} s"
 
 
-def next_lines(seed: int) -> list[str]:
-    """Return six lines to copy next; each works as it stands."""
+def next_lines(seed: int, program: str = "merkat") -> list[str]:
+    """Return six lines to copy next; each works as it stands, one after the other.
+
+    `program` is how the shell finds the command.
+    """
     return [
-        "merkat demo --keep",
-        f"merkat demo --fast --seed {seed + 1} --data ./venue --evidence ./evidence",
-        "merkat verify --evidence ./evidence",
-        f"merkat verify {len(ROLES)} --evidence ./evidence",
-        "merkat replay ./venue/venue/venue",
-        "merkat rebuild ./venue/venue/chain",
+        f"{program} demo --keep",
+        f"{program} demo --fast --seed {seed + 1} --data ./venue --evidence ./evidence",
+        f"{program} verify --evidence ./evidence",
+        f"{program} verify {len(ROLES)} --evidence ./evidence",
+        f"{program} replay ./venue/venue/venue",
+        f"{program} rebuild --chain ./venue/venue/chain",
     ]
 
 

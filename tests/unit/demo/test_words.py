@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from merkat.cli import build_app
 from merkat.cli import demo as command
 from merkat.demo import words
 from merkat.demo.pace import Pace
@@ -28,7 +30,14 @@ READY = {
 def test_six_lines_to_copy_next() -> None:
     lines = words.next_lines(7)
     assert len(lines) == words.NEXT_LINES
-    assert all(line.startswith("merkat ") for line in lines)
+    app = build_app()
+    for line in lines:
+        program, *tokens = shlex.split(line)
+        assert program == "merkat"
+        command, bound, _ = app.parse_args(tokens, print_error=False, exit_on_error=False)
+        assert command.__module__ == f"merkat.cli.{tokens[0]}", f"{line} is another command"
+        assert bound.arguments
+    assert words.next_lines(7, ".venv/bin/merkat")[0] == ".venv/bin/merkat demo --keep"
 
 
 def test_a_kept_venue_says_the_lines_that_the_quick_start_pastes() -> None:
