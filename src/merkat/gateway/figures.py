@@ -37,7 +37,7 @@ class Figures:
     Attributes:
         conservative: equity with each position at its worse mark; initial margin compares with it.
         initial: of positions and open orders. initial_held: of positions alone.
-        unrealized: sum over the positions that are not spot.
+        linear_unrealized: profit of open perpetuals and futures. option_value: of options at mark.
         withdrawable: what a withdrawal of USDC may take now.
     """
 
@@ -49,18 +49,22 @@ class Figures:
     loan: int
     loan_limit: int
     debt_line: int
-    unrealized: int
+    linear_unrealized: int
+    option_value: int
     withdrawable: int
 
     @property
     def balance(self) -> int:
-        """Return equity without the profit of open positions."""
-        return self.equity - self.unrealized
+        """Return the money: a premium has left it, the profit of open positions is not in it."""
+        return self.equity - self.linear_unrealized - self.option_value
 
     @property
     def available(self) -> int:
         """Return what new orders may bind."""
         return max(0, self.conservative - self.initial)
+
+
+NOTHING: Final = Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def figures_of(replica: Replica, account: int) -> Figures:
     """Return the figures of an account; zeros before its first deposit."""
     found = replica.engine.account_figures(account)
     if found is None:
-        return Figures(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        return NOTHING
     equity, conservative, maintenance, initial, with_orders, loan, limit, line = found
     view = replica.view
     known = view.accounts.get(account)
@@ -103,7 +107,13 @@ def figures_of(replica: Replica, account: int) -> Figures:
         for listing, position in held.items()
         if view.instruments[listing].kind != KIND_SPOT
     }
-    unrealized = sum(view.unrealized(listing, one) for listing, one in derivatives.items())
+    linear_unrealized = option_value = 0
+    for listing, one in derivatives.items():
+        instrument = view.instruments[listing]
+        if instrument.is_option:
+            option_value += one.size * view.marks.get(listing, 0) // instrument.coin
+        else:
+            linear_unrealized += view.unrealized(listing, one)
     required = max(with_orders, _delta_charge(replica, account, derivatives))
     withdrawable = max(0, conservative - required)
     if len(derivatives) != len(held):  # collateral: what is drawn beyond the cash is a loan
@@ -119,7 +129,8 @@ def figures_of(replica: Replica, account: int) -> Figures:
         loan,
         limit,
         line,
-        unrealized,
+        linear_unrealized,
+        option_value,
         withdrawable,
     )
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from merkat.api.numbers import coins, rate, usd
 from merkat.api.public.service import QUOTE
-from merkat.gateway.figures import Figures, Greeks, figures_of, group_greeks, shown
+from merkat.gateway.figures import NOTHING, Figures, Greeks, figures_of, group_greeks, shown
 from merkat.gateway.mapping import MS_NS
 from merkat.gateway.shapes import ZERO, AccountSummary, FeeShape
 from merkat.market import Replica, View
@@ -53,7 +53,7 @@ def summary_of(replica: Replica, account: int, currency: str) -> AccountSummary:
         greeks = {group.base: group_greeks(view, account, n) for n, group in view.groups.items()}
         options = sum_of(group_greeks(view, account, n, options_only=True) for n in view.groups)
     else:
-        members = _money(Figures(*[0] * 10)) | _profit_members(Profit())
+        members = _money(NOTHING) | _profit_members(Profit())
         held = coins_held(view, known, currency)
         members |= {"equity": held, "balance": held, "margin_balance": held}
         greeks, options = {}, Greeks()

@@ -83,7 +83,9 @@ def test_the_figures_are_the_engines_and_the_parts_fit_together(tmp_path: Path) 
             assert found.projected_initial_margin * MICRO == initial
             assert found.initial_margin * MICRO == with_orders
             assert found.available_funds * MICRO == max(0, conservative - with_orders)
-            assert found.balance + found.session_upl == found.equity
+            parts = found.balance + found.futures_session_upl + found.options_value
+            assert parts == found.equity
+            assert found.session_upl == found.futures_session_upl + found.options_session_upl
             assert found.total_pl == found.session_rpl + found.session_upl
             positions = await it.call("private/get_positions", account)
             assert sum(one.floating_profit_loss for one in positions) == found.session_upl
@@ -198,6 +200,28 @@ def test_what_can_be_withdrawn_is_what_the_machine_lets_go(tmp_path: Path) -> No
     run(tmp_path, story, cash=100_000 * USD)
 
 
+def test_a_premium_leaves_the_balance_of_the_buyer_for_the_sellers(tmp_path: Path) -> None:
+    async def story(it: Stand) -> None:
+        prices = await option_prices(it)
+        await it.trade(1, 2, "0.3", prices[CALL], CALL)
+        premium = Decimal(prices[CALL]) * Decimal("0.3")
+        cash = Decimal(CASH // USD)
+        for account, paid in ((1, premium), (2, -premium)):
+            [trade] = (
+                await it.call("private/get_user_trades_by_currency", account, currency="BTC")
+            ).trades
+            found = await summary(it, account)
+            assert found.balance == cash - paid - trade.fee
+            assert found.balance + found.options_value == found.equity
+            assert found.futures_session_upl == 0
+        await it.trade(2, 1, "0.3", prices[CALL], CALL)
+        for account in (1, 2):
+            found = await summary(it, account)
+            assert (found.options_value, found.balance) == (0, found.equity)
+
+    run(tmp_path, story)
+
+
 def test_the_margin_mode_is_told(tmp_path: Path) -> None:
     async def story(it: Stand) -> None:
         nonce = it.venue.time_ns // 10**6
@@ -222,6 +246,9 @@ def test_other_currencies_are_zeros_with_fees_and_unheard_ones_an_error(tmp_path
         everything = await it.call("private/get_account_summaries", extended=True)
         assert [one.currency for one in everything.summaries] == ["USDC", "BTC"]
         assert everything.id == 1
+        for asked, names in (("USDC", ["USDC"]), ("any", ["USDC", "BTC"]), ("sol", ["SOL"])):
+            some = await it.call("private/get_account_summaries", currency=asked)
+            assert [one.currency for one in some.summaries] == names
 
     run(tmp_path, story)
 

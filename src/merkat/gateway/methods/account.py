@@ -49,8 +49,9 @@ class SummaryParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SummariesParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Of private/get_account_summaries."""
+    """Of private/get_account_summaries; `currency` leaves out the others."""
 
+    currency: Name | None = None
     extended: bool = False
     subaccount_id: int | None = None
 
@@ -98,12 +99,14 @@ def get_account_summaries(context: Context, params: SummariesParams) -> AccountS
     """Return the summaries of all currencies."""
     replica, account = gateway_of(context).replica, client_of(context).account
     known = replica.view.accounts.get(account)
+    wanted = currency_of(context, params.currency) if params.currency is not None else None
+    names = currencies(context) if wanted is None else [wanted]
     return AccountSummaries(
         id=account,
         username=f"account-{account}",
         system_name=f"account-{account}",
         creation_timestamp=known.opened_ns // MS_NS if known is not None else 0,
-        summaries=[summary_of(replica, account, name) for name in currencies(context)],
+        summaries=[summary_of(replica, account, name) for name in names],
     )
 
 
