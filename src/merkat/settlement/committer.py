@@ -225,6 +225,13 @@ class Committer:
             )
         return self._seal_now() if self._open.inputs else []
 
+    @property
+    def due_ns(self) -> int | None:
+        """Return when the open batch is due, ns; None where nothing is open."""
+        if self._posted or not self._open.inputs:
+            return None
+        return self._open.first_ns + self.limits.interval_of(self.index)
+
     def _is_due(self, time_ns: int) -> bool:
         return time_ns - self._open.first_ns >= self.limits.interval_of(self.index)
 

@@ -275,6 +275,28 @@ class Custody:
             self.next_ns += self.slot_s * SECOND_NS
         return self.watcher.poll()
 
+    def advance_to_due(self, limit_ns: int) -> tuple[list[bytes], int]:
+        """Do what is due next, at most until `limit_ns`; returns Inbox commands and the time.
+
+        In place of a block every slot, as `advance` makes them, there is one where a batch or a
+        window is due, one every slot while an item of the Inbox is not deep enough, and one at the
+        last slot before the limit. The time is the limit when nothing more is due before it.
+        """
+        slot_ns = self.slot_s * SECOND_NS
+        if self.next_ns > limit_ns:
+            return self.watcher.poll(), limit_ns
+        last_ns = limit_ns - (limit_ns - self.next_ns) % slot_ns
+        due_ns = last_ns
+        final_s = self.poster.next_final_s
+        for wanted_ns in (self.committer.due_ns, final_s and final_s * SECOND_NS):
+            if wanted_ns is not None:
+                ahead = max(0, -(-(wanted_ns - self.next_ns) // slot_ns))
+                due_ns = min(due_ns, self.next_ns + ahead * slot_ns)
+        if self.contracts.read("Inbox", "length") > self.watcher.cursor:
+            due_ns = self.next_ns
+        self.next_ns = due_ns
+        return self.advance(due_ns), due_ns
+
     def confirm(self) -> list[bytes]:
         """Make as many blocks as an item needs; returns the commands of items now deep."""
         self._confirm()

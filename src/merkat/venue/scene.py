@@ -19,7 +19,7 @@ from merkat.sdk.commands import GroupParameters
 from merkat.sdk.risk_sets import RiskSet
 
 SCENE_BYTES_MAX: Final = 16 << 20
-GROUPS_MAX: Final = 64
+GROUPS_MAX: Final = len(UNDERLYINGS)
 LISTINGS_MAX: Final = 10_000
 DEPOSITS_MAX: Final = 100_000
 USD_MICRO: Final = 1_000_000
@@ -133,17 +133,15 @@ def parse_scene(data: bytes) -> VenueScene:
 
 def _check_whole(scene: VenueScene) -> None:
     """Refuse what is right by itself and wrong together."""
-    seen: dict[str, int] = {}
     count = 0
-    for number, group in enumerate(scene.groups):
+    for number, (group, coin) in enumerate(zip(scene.groups, UNDERLYINGS, strict=False)):
         count += len(group.listings)
-        if group.underlying in seen:
+        if group.underlying != coin:
             _refuse(
                 f"groups[{number}].underlying",
                 group.underlying,
-                f"another than groups[{seen[group.underlying]}] has: a coin has one group",
+                f"{coin}: the log numbers groups in the order {', '.join(UNDERLYINGS)}",
             )
-        seen[group.underlying] = number
     if count > LISTINGS_MAX:
         _refuse("groups", f"{count} listings", f"at most {LISTINGS_MAX}")
     least = scene.limits.new_account_minimum

@@ -65,11 +65,7 @@ class ChainSide(Protocol):
         """Take a durable batch; waits while too many have not been committed."""
 
     def advance(self, time_ns: int) -> tuple[list[bytes], int]:
-        """Do all that is due until a time; returns Inbox commands and the next moment (ns)."""
-
-    @property
-    def next_ns(self) -> int:
-        """Return when something is due next."""
+        """Do what is due next, at most until a time; returns Inbox commands and its time (ns)."""
 
 
 Publish = Callable[[list[Released], list[Callable[[], None]]], None]
@@ -313,14 +309,15 @@ class Sequencing:
         self._outgoing += released
 
     def _advance(self, time_ns: int) -> int:
-        """Let virtual time pass: blocks with all that is due at them, a tick at each and last."""
+        """Let virtual time pass: what is due on the chain in its order, and a tick at the end."""
         clock = self.clock
         assert isinstance(clock, VirtualClock), "the link refuses to move a wall clock"
         while clock.now_ns() < time_ns:
-            moment = max(clock.now_ns(), min(time_ns, self._chain.next_ns))
-            items, _ = self._chain.advance(moment)
-            clock.move(moment)
-            self._sequence([*items, commands.tick()])
+            items, reached_ns = self._chain.advance(time_ns)
+            clock.move(max(clock.now_ns(), reached_ns))
+            if clock.now_ns() == time_ns:
+                items = [*items, commands.tick()]
+            self._sequence(items)
             self._deliver([])
         return clock.now_ns()
 

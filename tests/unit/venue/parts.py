@@ -32,7 +32,7 @@ DOMAIN = demo_domain(1, "parts")
 
 @dataclass
 class NoChain:
-    """Stands where the chain's thread is: notes batches, has a block every ten seconds."""
+    """Stands where the chain's thread is: notes batches, something is due every ten seconds."""
 
     next_ns: int = START_NS + 10_000_000_000
     taken: list[int] = field(default_factory=list)
@@ -44,11 +44,12 @@ class NoChain:
         self.taken += range(first, first + released.count)
 
     def advance(self, time_ns: int) -> tuple[list[bytes], int]:
-        """Return what the Inbox holds, and the next block."""
-        while self.next_ns <= time_ns:
-            self.next_ns += 10_000_000_000
+        """Return what the Inbox holds, and the time that was reached."""
+        if self.next_ns > time_ns:
+            return [], time_ns
+        reached_ns, self.next_ns = self.next_ns, self.next_ns + 10_000_000_000
         items, self.items = self.items, []
-        return items, self.next_ns
+        return items, reached_ns
 
 
 class Parts:

@@ -95,8 +95,12 @@ def deposit(name: str, value: object) -> Change:
         (lambda s: s.update(limits={"position_limit": 0}), "limits.position_limit: was 0"),
         (lambda s: s.update(limits={"new_account_minimum": 1}), "limits.new_account_minimum"),
         (lambda s: s.update(groups={}), "groups: was {}, expected a list"),
-        (lambda s: s.update(groups=s["groups"] * 65), "groups: was 65 entries"),
-        (lambda s: s.update(groups=s["groups"] * 2), r"groups\[1\].underlying: was BTC"),
+        (lambda s: s.update(groups=s["groups"] * 3), "groups: was 3 entries, expected at most 2"),
+        (
+            lambda s: s.update(groups=s["groups"] * 2),
+            r"groups\[1\].underlying: was BTC, expected ETH",
+        ),
+        (group("underlying", "ETH"), r"listings\[0\]: was a contract on BTC, expected one on ETH"),
         (group("colour", 1), r"groups\[0\].colour: was unknown"),
         (group("underlying", "DOGE"), r"groups\[0\].underlying: was DOGE, expected one of BTC"),
         (group("nodes", []), r"groups\[0\].nodes: was \[\], expected 1 to 8"),
@@ -159,6 +163,13 @@ def test_a_wrong_scene_names_the_field(change: Change, says: str) -> None:
 def test_a_text_that_is_no_scene_says_why(data: bytes, says: str) -> None:
     with pytest.raises(SceneError, match=says):
         parse_scene(data)
+
+
+def test_the_first_group_is_of_the_first_coin() -> None:
+    scene = good()
+    scene["groups"][0].update(underlying="ETH", listings=["ETH_USDC-PERPETUAL"])
+    with pytest.raises(SceneError, match=r"groups\[0\].underlying: was ETH, expected BTC: the log"):
+        parse_scene(text(scene))
 
 
 def test_a_files_name_stands_in_front(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_full_lane_is_busy_and_cancels_have_places_of_their_own(tmp_path: Path
     with_parts(tmp_path, body)
 
 
-def test_time_stands_still_between_advances_and_blocks_are_done_on_the_way(tmp_path: Path) -> None:
+def test_time_stands_still_between_advances_and_items_come_at_their_block(tmp_path: Path) -> None:
     async def body(parts: Parts) -> None:
         parts.sequencing.start()
         await submit(parts, unsigned_floor(1))
@@ -130,8 +130,6 @@ def test_time_stands_still_between_advances_and_blocks_are_done_on_the_way(tmp_p
             (0, "floor"),
             (10, "inbox"),
             (10, "inbox"),
-            (10, "tick"),
-            (20, "tick"),
             (25, "tick"),
             (25, "floor"),
         ]
