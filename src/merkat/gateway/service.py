@@ -81,7 +81,12 @@ class Gateway:
         """
         matched = self.sender.match(frame)
         topics = self.replica.take(
-            frame.first_log_number, frame.batch, frame.outputs, frame.hashes, frame.signatures
+            frame.first_log_number,
+            frame.batch,
+            frame.outputs,
+            frame.hashes,
+            frame.signatures,
+            {one.command: one.signer.address for one, _ in matched if one.command},
         )
         self.fills.collect()
         if matched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from merkat import _core
@@ -20,9 +21,19 @@ class Signer(NamedTuple):
     scheme: int
     secret: bytes
 
+    @property
+    def address(self) -> bytes:
+        """Return the address that recovery gives for what this key has signed."""
+        return _address(self.secret, self.scheme)
+
     def __repr__(self) -> str:
         """Return account and slot; a secret never gets into a log."""
         return f"Signer(account={self.account}, slot={self.slot}, scheme={self.scheme})"
+
+
+@lru_cache(maxsize=1_024)
+def _address(secret: bytes, scheme: int) -> bytes:
+    return _core.address_of(secret, scheme)
 
 
 def unsigned_part(command: bytes) -> bytes:

@@ -6,7 +6,7 @@ the venue says its commands gave must be what this engine makes of them, byte fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -15,6 +15,7 @@ from merkat import _core
 from merkat.market import layout
 from merkat.market.follow import Follower
 from merkat.market.history import History, HistoryDamagedError
+from merkat.market.recovering import signers_of
 from merkat.market.state_file import StateFileError, load, save
 from merkat.market.step import Records
 from merkat.market.ticker import Ticker, Tickers
@@ -92,13 +93,21 @@ class Replica:
     # --- taking batches ---
 
     def take(
-        self, first_log_number: int, batch: bytes, outputs: bytes, hashes: bytes, signatures: bytes
+        self,
+        first_log_number: int,
+        batch: bytes,
+        outputs: bytes,
+        hashes: bytes,
+        signatures: bytes,
+        own: Mapping[bytes, bytes] | None = None,
     ) -> set[Topic]:
         """Check a released batch, replay it and read it; returns what changed.
 
         Args:
             batch: framed as `_core` says. outputs: what the venue says it gave.
             hashes, signatures: 64 and 65 bytes of receipt a command.
+            own: commands with the caller's own signatures, whole, and who signed each (address).
+                These are not recovered again; all others are.
 
         Commands that the replica has already are left out. Raises ReplicaError.
         """
@@ -117,7 +126,7 @@ class Replica:
             batch, outputs = _without(batch, outputs, have)
             hashes, signatures = hashes[have * HASHES_BYTES :], signatures[have * SIGNATURE_BYTES :]
         self._check(first_log_number + count - 1, batch, hashes, signatures)
-        self._replay(batch, outputs)
+        self._replay(batch, outputs, own)
         topics = self._follower.follow(batch, outputs)
         self.journal_hash = hashes[-32:]
         self.history.reached(self.view.log_number)
@@ -139,9 +148,10 @@ class Replica:
         ):
             self._fail(f"receipt {last}: the signature is not the sequencer's")
 
-    def _replay(self, batch: bytes, outputs: bytes) -> None:
+    def _replay(self, batch: bytes, outputs: bytes, own: Mapping[bytes, bytes] | None) -> None:
         try:
-            replayed = self.engine.apply(batch, None)
+            signers = signers_of(self.domain, batch, own) if own else None
+            replayed = self.engine.apply(batch, signers)
         except ValueError as error:
             self._fail(f"batch after {self.log_number}: {error}")
         if replayed != outputs:

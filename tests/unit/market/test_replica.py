@@ -6,9 +6,13 @@ from functools import cache
 
 import pytest
 
+from merkat import _core
 from merkat.market import Replica, ReplicaError
 from merkat.market.book import Level
+from merkat.market.recovering import signers_of
 from merkat.market.types import OrderState
+from merkat.sequencer.pipeline import Released
+from merkat.sequencer.reading import split_batch
 from tests.unit.market.feeding import DOMAIN, Recorded, give, recorded
 
 # What a bankrupt account gets and gives otherwise than by trading.
@@ -217,3 +221,41 @@ def test_outcomes_say_what_a_command_gave() -> None:
     assert refused
     assert accepted
     assert replica.view.outcome(replica.log_number + 1) is None
+
+
+def known_in(batch: Released) -> dict[bytes, bytes]:
+    """Return every second command with one signature, and who signed it."""
+    signers = _core.recover_signers(*DOMAIN.parts, batch.batch)
+    known, at = {}, 0
+    for place, record in enumerate(split_batch(batch.batch)):
+        signer = signers[at : at + 1 + 20 * signers[at]]
+        at += len(signer)
+        if place % 2 and signer[0] == 1:
+            known[record.command] = signer[1:]
+    return known
+
+
+def test_own_commands_are_not_recovered_again_and_all_others_are() -> None:
+    replica = Replica(DOMAIN, run().sequencer)
+    used = 0
+    for batch in run().released:
+        own = known_in(batch)
+        used += len(own)
+        assert signers_of(DOMAIN, batch.batch, own) == _core.recover_signers(
+            *DOMAIN.parts, batch.batch
+        )
+        parts = (batch.batch, batch.outputs, batch.hashes, batch.signatures)
+        replica.take(batch.first_log_number, *parts, own)
+    assert used > 500, "the flow is to have signed commands"
+    check_against_engine(replica)
+
+
+def test_a_command_that_is_not_ones_own_to_the_last_byte_is_recovered() -> None:
+    batch = next(batch for batch in run().released if known_in(batch))
+    stranger = bytes(19) + b"\x01"
+    others = {flipped(command, -1): stranger for command in known_in(batch)}
+    others |= {command[:-65]: stranger for command in known_in(batch)}
+    right = _core.recover_signers(*DOMAIN.parts, batch.batch)
+    assert signers_of(DOMAIN, batch.batch, others) == right
+    wrong = dict.fromkeys(known_in(batch), stranger)
+    assert signers_of(DOMAIN, batch.batch, wrong) != right, "what is named own is believed"
