@@ -21,6 +21,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 
+from merkat.gateway.label_filter import LABELS_MAX, LabelFilter
+
 FILE_NAME: Final = "gateway.sqlite"
 LOCK_NAME: Final = "gateway.lock"
 SCHEMA_VERSION: Final = 1
@@ -134,6 +136,7 @@ class IntentStore:
             raise
         row = self._database.execute("SELECT coalesce(max(row), 0) FROM intents").fetchone()
         self._next_row = int(row[0]) + 1
+        self._labels = self._stored_labels()
 
     def _prepare(self, path: Path) -> None:
         database = self._database
@@ -148,6 +151,17 @@ class IntentStore:
             )
         (path.parent / FILE_NAME).chmod(0o600)
 
+    def _stored_labels(self) -> LabelFilter:
+        labels = LabelFilter()
+        query = "SELECT account, label FROM intents WHERE label != '' LIMIT ?"
+        count = 0
+        for account, label in self._database.execute(query, (LABELS_MAX,)):
+            labels.add(account, label)
+            count += 1
+        if count == LABELS_MAX:
+            labels.fill()
+        return labels
+
     def write(self, new: Iterable[Intent], settled: Iterable[Intent]) -> None:
         """Write new intents and what has become of older ones in one transaction."""
         rows = []
@@ -155,6 +169,8 @@ class IntentStore:
             intent.row = self._next_row
             self._next_row += 1
             rows.append(_row(intent))
+            if intent.label:
+                self._labels.add(intent.account, intent.label)
         database = self._database
         database.execute("BEGIN")
         try:
@@ -174,6 +190,8 @@ class IntentStore:
 
     def by_label(self, account: int, label: str) -> list[Intent]:
         """Return the orders of an account with a label, newest first, at most 1,000."""
+        if not self._labels.may_have(account, label):
+            return []
         where = "account = ? AND label = ? AND label != '' ORDER BY row DESC LIMIT ?"
         return self._select(where, (account, label, LABEL_ROWS_MAX))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from merkat.gateway import intents
 from merkat.gateway.intents import (
     FILE_NAME,
     KEPT_NS,
@@ -68,6 +69,30 @@ def test_settled_intents_are_no_longer_unsettled(tmp_path: Path) -> None:
     assert [one.nonce for one in store.unsettled()] == [2]
     [read] = store.by_label(1, "a")
     assert (read.fate, read.log_number) == (Fate.DONE, 77)
+    store.close()
+
+
+def test_labels_are_found_again_by_the_next_start(tmp_path: Path) -> None:
+    store = IntentStore(tmp_path)
+    store.write([intent(number, f"label {number}") for number in range(1, 200)], [])
+    store.close()
+    store = IntentStore(tmp_path)
+    for number in range(1, 200):
+        assert [one.nonce for one in store.by_label(1, f"label {number}")] == [number]
+    assert store.by_label(1, "label 200") == []
+    store.close()
+
+
+def test_more_labels_than_are_read_in_are_found_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intents, "LABELS_MAX", 3)
+    store = IntentStore(tmp_path)
+    store.write([intent(number, f"label {number}") for number in range(1, 10)], [])
+    store.close()
+    store = IntentStore(tmp_path)
+    found = [store.by_label(1, f"label {number}") for number in range(1, 10)]
+    assert [[one.nonce for one in some] for some in found] == [[n] for n in range(1, 10)]
     store.close()
 
 
