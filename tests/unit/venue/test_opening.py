@@ -11,12 +11,14 @@ import pytest
 from merkat.sdk import commands
 from merkat.sequencer.admission import Command
 from merkat.settlement.contracts import abi
+from merkat.settlement.custody import Custody
 from merkat.venue.clock import ClockError, VirtualClock
 from merkat.venue.folder import FolderError, Settings, VenueFolder
 from merkat.venue.opening import Opened, open_venue
 from merkat.venue.scene import SceneError
 
 START_NS = 1_790_000_000_000_000_000
+SECOND_NS = 1_000_000_000
 SETTINGS = Settings(virtual_clock=True, demo=True, block_seconds=6)
 OWNERS = [f"0x{number:040x}" for number in (5, 6, 7)]
 
@@ -73,6 +75,33 @@ def test_a_scene_becomes_a_venue_and_is_gone_on_with(tmp_path: Path) -> None:
         assert venue.custody.next_ns == first_slot
         assert venue.signers.expected(3, 0) == owners[2]
         assert venue.custody.committer.figures.inbox_cursor == 8
+        close(venue)
+
+
+def times_until(custody: Custody, limit_s: int) -> list[tuple[int, int]]:
+    """Advance to a second after the start; returns (second, items) of each step."""
+    steps: list[tuple[int, int]] = []
+    while not steps or steps[-1][0] < limit_s:
+        items, reached_ns = custody.advance_to_due(START_NS + limit_s * SECOND_NS)
+        steps.append(((reached_ns - START_NS) // SECOND_NS, len(items)))
+    return steps
+
+
+def test_a_jump_stops_where_something_is_due(tmp_path: Path) -> None:
+    """Slots of 6 s; a batch is due after 10 s, its window ends after an hour."""
+    with VenueFolder(tmp_path / "data") as folder:
+        venue = opened(folder, scene_file(tmp_path))
+        custody = venue.custody
+        assert times_until(custody, 3_700) == [(12, 0), (3_600, 0), (3_696, 0), (3_700, 0)]
+        assert custody.contracts.read("Anchor", "lastFinal") == 1
+        blocks = custody.chain.block_number()
+        assert times_until(custody, 3_701) == [(3_701, 0)], "no slot is between"
+        assert custody.chain.block_number() == blocks
+        owner = bytes.fromhex(OWNERS[0][2:])
+        custody.deposit(commands.deposit(owner, 9_000_000, 1))
+        taken = times_until(custody, 4_000)
+        assert taken == [(3_702, 0), (3_708, 0), (3_714, 1), (3_996, 0), (4_000, 0)]
+        assert custody.next_ns == START_NS + 4_002 * SECOND_NS, "the slots stay where they are"
         close(venue)
 
 
