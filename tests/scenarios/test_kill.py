@@ -37,7 +37,8 @@ CLIENTS = 2
 VICTIMS = ("client", "gateway", "venue")
 LINES_BEFORE = (60, 240)  # lines of the log between the start of a load and the kill
 LINES_AFTER = 60
-PROGRESS_S_MAX = 60.0
+PROGRESS_S_MAX = 120.0
+ANSWER_S_MAX = 90.0
 SIZE_UNITS = 10**8
 PRICE_UNITS = 10**6
 OPS_A_PROCESS = 1_000_000
@@ -208,7 +209,7 @@ async def ask_all(running: Served, sent: dict[str, Sent]) -> Reported:
     """Ask the gateway for every label, and for the fills of what it finds."""
     found = Reported()
     for client in range(CLIENTS):
-        async with await RpcClient.connect(running.ws_url) as rpc:
+        async with await RpcClient.connect(running.ws_url, timeout_s=ANSWER_S_MAX) as rpc:
             await rpc.auth(*running.plan.credentials(client))
             for label in (label for label, entry in sent.items() if entry.client == client):
                 parameters = {"currency": "any", "label": label}
@@ -232,6 +233,8 @@ async def _asked(rpc: RpcClient, method: str, parameters: dict[str, Any]) -> Any
             if error.code != 10028:
                 raise
             await asyncio.sleep(max(0.01, int(error.data["wait"]) / 1e3))
+        except TimeoutError:
+            raise AssertionError(f"{method} {parameters}: never answered") from None
 
 
 def check(sent: dict[str, Sent], reported: Reported, truth: dict[bytes, Fate]) -> Counter[str]:
@@ -312,7 +315,11 @@ def test_nothing_is_lost_doubled_or_misreported(tmp_path: Path) -> None:
                 print()
                 continue
             sent = loads.sent()
-            reported = asyncio.run(ask_all(running, sent))
+            try:
+                reported = asyncio.run(ask_all(running, sent))
+            except Exception as error:
+                logs = f"{running.gateway.tail()}\n{running.venue.tail()}"
+                raise AssertionError(f"{error!r}; gateway and venue said:\n{logs}") from error
             truth = read_history(running.venue_data / "venue", tmp_path / "copy")
             seen = check(sent, reported, truth)
             shown = ", ".join(f"{count} {name}" for name, count in sorted(seen.items()))
