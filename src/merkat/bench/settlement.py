@@ -18,7 +18,6 @@ from typing import Final
 
 from merkat import _core
 from merkat.bench.figure import Figure, timed
-from merkat.settlement.custody import Custody
 from merkat.flow.generated import GeneratedFlow
 from merkat.flow.player import Player
 from merkat.flow.run import play
@@ -29,6 +28,7 @@ from merkat.sequencer.pipeline import Sequencer
 from merkat.settlement import committer
 from merkat.settlement.batch import CHECKPOINT_BYTES, FRAME_BYTES
 from merkat.settlement.batch import decode as decode_batch
+from merkat.settlement.custody import Custody
 from merkat.settlement.data import BLOB, CALLDATA, MODES
 from merkat.settlement.decode import Rebuilder
 from merkat.spec.codec import framed

@@ -52,24 +52,38 @@ def command(
         Print the line that says ready as one JSON object.
     """
 
-    def body() -> int:
-        from merkat.settlement.chain import ChainError
-        from merkat.venue.clock import ClockError
-        from merkat.venue.folder import FolderError, Settings
-        from merkat.venue.process import Options, VenueFailedError, run
-        from merkat.venue.scene import SceneError
+    if not 0 <= port < 1 << 16:
+        return _common.guarded(lambda: _refuse(f"port is {port}; expected 0 to 65535"))
+    if not 1 <= block_seconds <= 3_600:
+        message = f"block-seconds is {block_seconds}; expected 1 to 3600"
+        return _common.guarded(lambda: _refuse(message))
+    settings = (virtual_clock, demo, block_seconds)
+    return _common.guarded(lambda: _run(data, scene, host, port, settings, seed, json))
 
-        if not 0 <= port < 1 << 16:
-            raise _common.usage(f"port is {port}; expected 0 to 65535")
-        if not 1 <= block_seconds <= 3_600:
-            raise _common.usage(f"block-seconds is {block_seconds}; expected 1 to 3600")
-        settings = Settings(virtual_clock, demo, block_seconds)
-        try:
-            run(Options(data, scene, host, port, settings, seed, json))
-        except (SceneError, FolderError) as error:
-            raise _common.refused(str(error)) from error
-        except (ClockError, ChainError, VenueFailedError) as error:
-            raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
-        return _common.GOOD
 
-    return _common.guarded(body)
+def _refuse(message: str) -> int:
+    raise _common.usage(message)
+
+
+def _run(
+    data: Path,
+    scene: Path | None,
+    host: str,
+    port: int,
+    settings: tuple[bool, bool, int],
+    seed: int | None,
+    as_json: bool,
+) -> int:
+    from merkat.settlement.chain import ChainError
+    from merkat.venue.clock import ClockError
+    from merkat.venue.folder import FolderError, Settings
+    from merkat.venue.process import Options, VenueFailedError, run
+    from merkat.venue.scene import SceneError
+
+    try:
+        run(Options(data, scene, host, port, Settings(*settings), seed, as_json))
+    except (SceneError, FolderError) as error:
+        raise _common.refused(str(error)) from error
+    except (ClockError, ChainError, VenueFailedError) as error:
+        raise _common.CommandError(_common.ENVIRONMENT, str(error)) from error
+    return _common.GOOD

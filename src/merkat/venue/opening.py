@@ -11,19 +11,24 @@ from typing import Final
 import structlog
 
 from merkat import _core
+from merkat.market.rules import RULE_NAMES, field_name, rule_id
+from merkat.sdk import commands
 from merkat.sdk.keys import Domain
-from merkat.sdk.layouts import micro_ops_of
-from merkat.sequencer.admission import Command
+from merkat.sdk.layouts import decode_output, micro_ops_of, split_outputs
+from merkat.sequencer.admission import Command, frame
 from merkat.sequencer.pipeline import READ_BYTES, Sequencer
 from merkat.settlement.custody import Custody
 from merkat.venue.clock import SECOND_NS, Clock, VirtualClock, WallClock
 from merkat.venue.folder import READY, FolderError, Settings, VenueFolder
-from merkat.venue.scene import VenueScene, parse_scene, read_scene
+from merkat.venue.scene import SceneError, VenueScene, parse_scene, read_scene
 from merkat.venue.signers import Signers
 
 # A new segment is written over its whole length: a small one lets a venue start quickly.
 SEGMENT_BYTES: Final = 16 << 20
 SET_UP_COMMANDS: Final = 1_024
+_INBOX_REFUSED: Final = 28
+# Rules of items do not depend on the domain.
+_ANY_DOMAIN: Final = Domain(1, bytes(20), bytes(32))
 
 _log = structlog.get_logger("merkat.venue")
 
@@ -66,7 +71,7 @@ def open_venue(
     if state is None:
         if scene is None:
             raise FolderError(f"{folder.directory}: is new; name a --scene to set it up with")
-        read_scene(scene)  # refused before anything is written
+        check(read_scene(scene), time.time_ns())  # refused before anything is written
         folder.begin(settings, scene.read_bytes(), seed)
     else:
         _log.warning("set_up_again", reason="the last one was interrupted before it was ready")
@@ -77,6 +82,24 @@ def open_venue(
     opened = _set_up(folder, kept, settings, start_ns)
     folder.finish(settings, start_ns)
     return opened
+
+
+def check(scene: VenueScene, now_ns: int) -> None:
+    """Try a scene on an engine of its own. Raises SceneError where a rule refuses a part of it."""
+    placed = scene.placed_items()
+    start_ns = now_ns if scene.start_ns is None else scene.start_ns
+    taken = [
+        Command(start_ns, commands.inbox(index, item)) for index, (_, item) in enumerate(placed)
+    ]
+    engine = _core.Engine(*_ANY_DOMAIN.parts)
+    for number, encoded in split_outputs(engine.apply(frame(1, taken), None)):
+        for event in decode_output(encoded).events:
+            if event[0] == _INBOX_REFUSED:
+                code, field = int.from_bytes(event[9:11], "big"), field_name(event[11])
+                raise SceneError(
+                    f"{placed[number - 1][0]}: refused by rule {rule_id(code)} "
+                    f"({RULE_NAMES.get(code, code)}), field {field}; see docs/spec/rules.md"
+                )
 
 
 def _agreed(folder: VenueFolder, asked: Settings) -> Settings:

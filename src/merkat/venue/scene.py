@@ -75,24 +75,35 @@ class VenueScene:
 
     def items(self) -> list[bytes]:
         """Return the Inbox items in order: rules first, then the deposits, as accounts 1, 2 ..."""
+        return [item for _, item in self.placed_items()]
+
+    def placed_items(self) -> list[tuple[str, bytes]]:
+        """Return the items, each with the field of the scene that it comes from."""
         limits = self.limits
-        items = [
-            commands.venue(
-                limits.position_limit,
-                limits.open_orders_account,
-                limits.open_orders_listing,
-                limits.new_account_minimum,
-            )
-        ]
+        venue = commands.venue(
+            limits.position_limit,
+            limits.open_orders_account,
+            limits.open_orders_listing,
+            limits.new_account_minimum,
+        )
+        items = [("limits", venue)]
         for number, group in enumerate(self.groups):
-            items.append(commands.group(number, group.threshold, group.nodes, group.parameters))
+            path = f"groups[{number}]"
+            parts = (number, group.threshold, group.nodes, group.parameters)
+            items.append((f"{path}.parameters", commands.group(*parts)))
             if group.risk:
-                items.append(commands.risk(number, RiskSet().encode()))
+                items.append((f"{path}.risk", commands.risk(number, RiskSet().encode())))
             terms = UNDERLYINGS[group.underlying]
-            items += [terms.item(contract, number) for contract in group.listings]
+            items += [
+                (f"{path}.listings[{place}]", terms.item(contract, number))
+                for place, contract in enumerate(group.listings)
+            ]
             if group.fund:
-                items.append(commands.fund_deposit(number, group.fund))
-        items += [commands.deposit(one.owner, one.amount) for one in self.deposits]
+                items.append((f"{path}.fund", commands.fund_deposit(number, group.fund)))
+        items += [
+            (f"deposits[{place}]", commands.deposit(one.owner, one.amount))
+            for place, one in enumerate(self.deposits)
+        ]
         return items
 
 

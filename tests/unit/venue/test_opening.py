@@ -172,6 +172,31 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
                 opened(folder, None, settings)
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"limits": {"open_orders_account": 5_000}}, "limits: refused by rule"),
+        ({"band": 1}, r"groups\[0\].parameters: refused by rule"),
+        ({"start_ns": 1_800_000_000_000_000_000}, r"groups\[0\].listings\[1\]: refused by rule"),
+    ],
+)
+def test_what_the_rules_refuse_is_refused_before_anything_is_made(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    scene = scene_file(tmp_path)
+    content = json.loads(scene.read_text())
+    content["groups"][0]["listings"].append("BTC_USDC-25DEC26")
+    if "band" in changes:
+        content["groups"][0]["parameters"] = changes
+    else:
+        content.update(changes)
+    scene.write_text(json.dumps(content))
+    with VenueFolder(tmp_path / "data") as folder:
+        with pytest.raises(SceneError, match=says):
+            opened(folder, scene)
+        assert folder.state() is None
+
+
 def test_a_journal_of_the_future_is_refused(tmp_path: Path) -> None:
     scene = scene_file(tmp_path)
     settings = Settings(False, False, 12)
