@@ -106,7 +106,7 @@ class Custody:
         clock: Clock,
         mode: int,
         slot_s: int = SLOT_S,
-        apply_at_seal: bool = False,
+        as_service: bool = False,
     ) -> None:
         """Stand where the chain stands: at genesis, or behind the batches that it holds."""
         self.directory = directory
@@ -118,10 +118,11 @@ class Custody:
         self.domain: Domain = contracts.domain
         self.machine = _core.Settlement(*self.domain.parts, genesis_part(self.domain)[0])
         posted = [(header.input_count, header.state_root) for header in posted_headers(contracts)]
-        self.committer = Committer(self.machine, Limits.of_mode(mode), posted, apply_at_seal)
+        self.committer = Committer(self.machine, Limits.of_mode(mode), posted, as_service)
         self.watcher = InboxWatcher(contracts)
         self.poster = Poster(contracts, self.people.poster, mode)
         self.next_ns = (clock.now_s + slot_s) * SECOND_NS
+        self._as_service = as_service
         self.batches: list[bytes] = []
         self.claimers: set[int] = set()
         self.claims: list[Claim] = []
@@ -138,14 +139,15 @@ class Custody:
         *,
         minimum_deposit: int = MINIMUM_DEPOSIT,
         slot_s: int = SLOT_S,
-        apply_at_seal: bool = False,
+        as_service: bool = False,
     ) -> Custody:
         """Make chain and contracts for a venue whose first command comes at `start_ns`.
 
         Args:
             minimum_deposit: what a deposit must bring to open an account, 1e-6 USD.
             slot_s: seconds between two empty blocks.
-            apply_at_seal: as `Committer` takes it.
+            as_service: keep no list of what was posted, apply a batch when it is sealed, so that
+                proofs are against the newest batch.
         """
         clock = Clock(start_ns // SECOND_NS - SET_UP_S)
         chain = EmbeddedChain(
@@ -163,7 +165,7 @@ class Custody:
                 minimum_deposit=minimum_deposit,
             ),
         )
-        made = cls(directory, chain, contracts, clock, mode, slot_s, apply_at_seal)
+        made = cls(directory, chain, contracts, clock, mode, slot_s, as_service)
         made.next_ns = start_ns + slot_s * SECOND_NS
         return made
 
@@ -174,7 +176,7 @@ class Custody:
         mode: int = CALLDATA,
         *,
         slot_s: int = SLOT_S,
-        apply_at_seal: bool = False,
+        as_service: bool = False,
     ) -> Custody:
         """Go on where a chain's folder ends. Then hand it every answer of the venue's journal."""
         clock = Clock(0)
@@ -182,7 +184,7 @@ class Custody:
         newest = chain.block(chain.block_number())
         assert newest is not None, "the newest block is there"
         clock.now_s = newest.time_s
-        return cls(directory, chain, find(chain), clock, mode, slot_s, apply_at_seal)
+        return cls(directory, chain, find(chain), clock, mode, slot_s, as_service)
 
     # --- in ---
 
@@ -344,10 +346,14 @@ class Custody:
             # The Anchor takes no batch from the future: its block comes when the batch has ended.
             self.clock.now_s = max(self.clock.now_s, ceil_seconds(batch.header.time_last))
             self.poster.post(batch)
-            self.batches.append(batch.data)
-            self.claimers |= set(batch.proofs)
             if batch.proofs:
                 self.claimable[batch.header.index] = batch.proofs
+            if self._as_service:
+                self.poster.posts.clear()
+                self.contracts.gas.clear()
+            else:
+                self.batches.append(batch.data)
+                self.claimers |= set(batch.proofs)
 
     def make_final(self) -> int:
         """Post what is there and wait out the windows; returns the last final batch's index."""

@@ -122,7 +122,7 @@ def _set_up(folder: VenueFolder, scene: VenueScene, settings: Settings, start_ns
         start_ns,
         minimum_deposit=scene.limits.new_account_minimum,
         slot_s=settings.block_seconds,
-        apply_at_seal=True,
+        as_service=True,
     )
     owners = frozenset(deposit.owner for deposit in scene.deposits)
     if settings.demo:
@@ -157,7 +157,7 @@ def _resume(folder: VenueFolder, settings: Settings) -> Opened:
             _log.warning("journal_recovered", message=sequencer.journal.recovery_message)
         last_ns = sequencer.engine.time_ns
         clock: Clock = VirtualClock(last_ns) if settings.virtual_clock else WallClock(last_ns)
-        custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, apply_at_seal=True)
+        custody = Custody.resume(folder.chain, slot_s=settings.block_seconds, as_service=True)
         stack.callback(custody.close)
         if custody.chain.recovery_message:
             _log.warning("chain_recovered", message=custody.chain.recovery_message)

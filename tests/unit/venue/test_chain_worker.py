@@ -28,7 +28,7 @@ class Made:
     """A worker over a real custody, on a virtual clock unless a wall is given."""
 
     def __init__(self, directory: Path, wall: Callable[[], int] | None = None) -> None:
-        self.custody = Custody.create(directory / "chain", START_NS, slot_s=1, apply_at_seal=True)
+        self.custody = Custody.create(directory / "chain", START_NS, slot_s=1, as_service=True)
         self.custody.confirm()  # the contracts are deep enough to be read
         self.items: list[bytes] = []
         self.failures: list[BaseException] = []
