@@ -15,7 +15,7 @@ Cancels have a lane of their own, here as in the venue, so that they never wait 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol
 
@@ -38,6 +38,8 @@ SIGN_INLINE_MAX: Final = 16
 # How long commands are gathered while others are in flight, and how many are enough.
 GATHER_S: Final = 0.001
 GATHER_COMMANDS: Final = 64
+# So many rounds of the event loop bring no further command when a burst has ended.
+STILL_ROUNDS: Final = 4
 UNSENT_S_MAX: Final = 5.0
 BUSY_PAUSE_S: Final = 0.002
 BUSY_PAUSE_S_MAX: Final = 0.1
@@ -296,11 +298,12 @@ class Sender:
 
     async def _gather(self, lane: Lane) -> None:
         """Wait a moment for more commands, or for a request to end where many are in flight."""
-        lane.go.clear()
         if len(lane.waiting) < GATHER_COMMANDS:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_S):
-                    await lane.go.wait()
+            lane.go.clear()
+            timer = asyncio.get_running_loop().call_later(GATHER_S, lane.go.set)
+            await lane.go.wait()
+            timer.cancel()
+            await _while_growing(lane.waiting)
         while lane.requests >= lane.requests_max:
             lane.go.clear()
             await lane.go.wait()
@@ -437,6 +440,15 @@ class Sender:
         error = task.exception()
         if error is not None and not self._failure.done():
             self._failure.set_exception(error)
+
+
+async def _while_growing(waiting: deque[Sending]) -> None:
+    """Let a burst that is being read come in whole: each round of the loop begins a request."""
+    count, still = len(waiting), 0
+    while still < STILL_ROUNDS and count < GATHER_COMMANDS:
+        await asyncio.sleep(0)
+        still = 0 if len(waiting) > count else still + 1
+        count = len(waiting)
 
 
 def _fence_body(sending: Sending) -> bytes:
