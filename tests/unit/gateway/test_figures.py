@@ -183,9 +183,13 @@ def _address(account: int) -> bytes:
     return _core.address_of(wallet(account))
 
 
-def test_what_can_be_withdrawn_is_what_the_machine_lets_go(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held", ["3", "0"])
+def test_what_can_be_withdrawn_is_what_the_machine_lets_go(tmp_path: Path, held: str) -> None:
+    """Bound by the delta of what is held, or by open orders where nothing is."""
+
     async def story(it: Stand) -> None:
-        await it.trade(1, 2, "3", "100000", PERPETUAL)
+        if held != "0":
+            await it.trade(1, 2, held, "100000", PERPETUAL)
         await it.buy("0.5", "98000")
         most = int((await summary(it)).available_withdrawal_funds * MICRO)
         nonce = it.venue.time_ns // 10**6 + 60_000

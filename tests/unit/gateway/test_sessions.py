@@ -168,7 +168,9 @@ def test_an_order_never_outlives_its_session(tmp_path: Path) -> None:
         session = it.replica.view.accounts[1].sessions[1]
         assert order.expiry_ns == session.expiry_ns < it.venue.time_ns + 7 * 86_400 * 10**9
         it.venue.prices(seconds=86_400 - 600)
+        sent = len(it.venue.requests)
         assert await it.gateway.renewer.round() == 0, "nor is it renewed beyond it"
+        assert len(it.venue.requests) == sent, "what cannot be is not tried"
         it.venue.prices(seconds=700)
         error = await it.error("private/buy", instrument_name=PERPETUAL, amount="1", price="99000")
         assert error.code == 13021
@@ -194,8 +196,10 @@ def test_a_session_that_is_not_open_or_revoked_cannot_trade(tmp_path: Path) -> N
         assert (on_the_way.code, on_the_way.extra["rule"]) == (13021, "C-08")
         state = await it.call("private/get_order_state", order_id=order.order_id)
         assert (state.order_state, state.cancel_reason) == ("cancelled", "session")
+        sent = len(it.venue.requests)
         later = await it.error("private/buy", **asked)
-        assert "revoked" in later.reason
+        assert "was revoked by the wallet" in later.reason
+        assert len(it.venue.requests) == sent, "what cannot be is not sent"
         it.clients[1] = absent
         never = await it.error("private/buy", **asked)
         assert "no session in slot 3" in never.reason
