@@ -16,6 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from merkat import _core
 from merkat.api.client import RpcClient
 from merkat.link import (
     Answer,
@@ -31,6 +32,7 @@ from merkat.settlement.chain import EmbeddedChain
 from merkat.settlement.contracts import find
 from merkat.settlement.rebuild import rebuild_from_chain
 from tests.support.running_venue import (
+    OWNERS,
     PATIENCE_S,
     SECOND_NS,
     START_NS,
@@ -163,6 +165,36 @@ def test_a_virtual_venue_goes_on_after_kills_as_if_nothing_had_been(tmp_path: Pa
     for name in ("log_number", "state_root", "venue_digest"):
         assert whole[name] == killed[name], f"{name} differs after kills"
     assert whole["batch"]["state_root"] == killed["batch"]["state_root"]
+
+
+def test_what_was_withdrawn_before_a_kill_is_paid_after_it_once(tmp_path: Path) -> None:
+    data, options = first_start(tmp_path)
+    owner = _core.address_of(OWNERS[0])
+
+    async def advance(venue: RunningVenue, seconds: int, *submitted: bytes) -> None:
+        async with await LinkClient.connect(venue.link_url) as link:
+            for command in submitted:
+                await link.submit([command])
+            await link.advance(START_NS + seconds * SECOND_NS)
+
+    def paid() -> int:
+        chain = EmbeddedChain.reopen(data / "chain")
+        try:
+            balance: int = find(chain).read("TestToken", "balanceOf", owner)
+            return balance
+        finally:
+            chain.close()
+
+    with running(data, *options, "--virtual-clock") as venue:
+        hands = Hands(asyncio.run(hello_of(venue)).domain)
+        asyncio.run(advance(venue, 40, hands.withdrawal(1, 3_000_000, START_NS)))
+        venue.kill()
+    assert paid() == 0
+    for seconds, expected in ((3_700, 3_000_000), (3_800, 3_000_000)):
+        with running(data) as venue:
+            asyncio.run(advance(venue, seconds))
+            venue.kill()
+        assert paid() == expected
 
 
 MANY: Final = [{"owner": f"0x{number:040x}", "amount": "10"} for number in range(1, 120)]
