@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Protocol
 
 from merkat.bots.desk import Desk
@@ -19,16 +20,20 @@ class Bot(Protocol):
 
 
 class LinearMakerBot:
-    """Makes the market of a perpetual or future."""
+    """Makes the market of a perpetual or future: reacts whenever the mark moves."""
 
     def __init__(self, desk: Desk, strategy: LinearMaker) -> None:
         self.desk = desk
         self.strategy = strategy
+        self._mark: Decimal | None = None
 
     async def act(self, now_ms: int) -> None:
-        """Bring the quotes to where the mark is now."""
+        """Bring the quotes to where the mark is now, if it has moved."""
         name = self.strategy.instrument.name
         quote = await self.desk.quote(name)
+        if quote.mark == self._mark:
+            return
+        self._mark = quote.mark
         orders = await self.desk.orders(name)
         position = await self.desk.position(name)
         await self.desk.send(self.strategy.wants(quote, orders, position))

@@ -1,7 +1,7 @@
 """A bot's desk: asks the API for what the bot looks at, and sends what it wants.
 
 One request after the other, the next after the last answer. Refusals that are part of trading are
-counted by their code; everything else is an error of the bot or the venue and is raised.
+counted by their code; what only a wrong bot can meet is raised.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ from merkat.bots.dialect import (
 )
 
 CURRENCY: Final = "USDC"
-# What may come between looking and sending: no margin, gone or closed orders, a quote that would
-# trade, prices beyond the band or an oracle that is late.
-EXPECTED: Final = frozenset(
-    {10004, 10005, 10006, 10007, 10009, 10010, 10012, 10040, 10041, 11044, 11054}
-)
+# Errors of the bot itself, or of its credentials. Every other refusal is part of trading: there is
+# no margin, the order is gone, the quote would trade, the oracle is late, the venue is busy.
+DEFECTS: Final = frozenset({-32700, -32602, -32601, -32600, 10043, 13004, 13009})
 
 
 class Desk:
@@ -95,14 +93,14 @@ class Desk:
     # What it sends
 
     async def send(self, wants: Iterable[Want]) -> None:
-        """Send what is wanted, one after the other. Raises RpcError for what nobody expects."""
+        """Send what is wanted, one after the other. Raises RpcError for errors of the bot."""
         for want in wants:
             self.sent += 1
             method, params = request_of(want, self.sent)
             try:
                 answer = await self.api.call(method, params)
             except RpcError as error:
-                if error.code not in EXPECTED:
+                if error.code in DEFECTS:
                     raise
                 self.refused[error.code] += 1
                 continue

@@ -25,6 +25,7 @@ from merkat.bots.dialect import (
 )
 
 SIDES: Final = (BUY, SELL)
+FILLED_TIMES_MOST: Final = 4
 _SIGNS: Final = {BUY: -1, SELL: 1}
 
 
@@ -72,7 +73,18 @@ class LinearMaker:
             return [Place(self.instrument.name, side, amount, price, post_only=True, label=label)]
         far = abs(order.price - price) > self.tolerance * price
         thin = order.left * 2 < amount
-        return [Edit(order, order.filled + amount, price)] if far or thin else []
+        return [changed(order, amount, price)] if far or thin else []
+
+
+def changed(order: Order, amount: Decimal, price: Decimal) -> Edit | Cancel:
+    """Return what brings an order to a price with an amount left.
+
+    An order's amount counts what was filled, so it grows with every refill, up to what a session's
+    order may be worth: one that was filled often is taken back, and a new one comes next time.
+    """
+    if order.filled >= FILLED_TIMES_MOST * amount:
+        return Cancel(order)
+    return Edit(order, order.filled + amount, price)
 
 
 def _away_first(wants: list[Want]) -> list[Want]:
@@ -155,7 +167,7 @@ class OptionMaker:
             return Decimal(1), Place(quote.name, side, amount, price, post_only=True)
         off = abs(order.price - price)
         if off > max(tick, quote.mark * self.tolerance):
-            return 1 + off / max(quote.mark, tick), Edit(order, order.filled + amount, price)
+            return 1 + off / max(quote.mark, tick), changed(order, amount, price)
         if order.left * 2 < amount:
-            return Decimal("0.5"), Edit(order, order.filled + amount, order.price)
+            return Decimal("0.5"), changed(order, amount, order.price)
         return None

@@ -87,7 +87,7 @@ class Crowd:
         changes_most = STORY_CHANGES if is_story else KEPT_CHANGES
         option_maker = OptionMaker(options, changes_most=changes_most)
         turns = [
-            Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=3),
+            Turn(LinearMakerBot(desks[cast.PERPETUAL_MAKER], maker), every=1),
             Turn(OptionMakerBot(desks[cast.OPTION_MAKER], option_maker), every=3),
             Turn(LinearMakerBot(desks[cast.FUTURE_MAKER], future_maker), every=6),
             Turn(TakerBot(desks[cast.TAKER], taker), every=3, offset=1),
@@ -105,9 +105,12 @@ class Crowd:
 
     async def act(self, step: int, now_ms: int) -> None:
         """Let everybody whose turn it is act."""
-        for turn in self.turns:
-            if turn.is_due(step):
-                await turn.bot.act(now_ms)
+        for turn in self.due(step):
+            await turn.bot.act(now_ms)
+
+    def due(self, step: int) -> list[Turn]:
+        """Return whose turn it is at a step."""
+        return [turn for turn in self.turns if turn.is_due(step)]
 
     async def your_first_order(self) -> None:
         """Buy a little for the account that is yours."""

@@ -7,10 +7,13 @@ account is anybody's whose program connects. Everything is bounded, so it can be
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 from typing import Any, Final
 
+from merkat.api.client import RpcClosedError, RpcError
+from merkat.bots.desk import Desk
 from merkat.demo import cast as roles
 from merkat.demo.children import ChildError
 from merkat.demo.crowd import Crowd
@@ -18,13 +21,14 @@ from merkat.demo.listings import SECOND_NS
 from merkat.demo.oracle import OracleError
 from merkat.demo.path import MarketPath
 from merkat.demo.stage import Stage, StageError
+from merkat.link import LinkBusyError, LinkClosedError
 
 PERIOD_S: Final = 2.0
 VECTOR_EVERY: Final = 2
 ROUND_S: Final = 1.0
 QUICK_ROUND_S: Final = 0.02
 READY_ROUNDS_MAX: Final = 400
-REFUSALS_MAX: Final = 30
+FAILURES_MAX: Final = 30
 MILLION: Final = 1_000_000
 
 
@@ -41,7 +45,7 @@ class Kept:
         )
         self._reports = path.reports()
         self._next_report_s = 0.0
-        self.refusals = 0
+        self.failures = 0
 
     async def open(self, host: str, port: int) -> None:
         """Start everything and trade until the perpetual has trades and both sides."""
@@ -83,9 +87,8 @@ class Kept:
         """Keep everything going until this is cancelled.
 
         Raises:
-            StageError: the oracle is refused.
+            StageError: the oracle fails again and again.
             ChildError: venue or gateway have ended.
-            RpcClosedError, LinkClosedError: a connection has ended.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -108,12 +111,18 @@ class Kept:
         report = replace(next(self._reports), time_ns=time.time_ns())
         try:
             await self.stage.tell(report)
-        except OracleError as error:
-            self.refusals += 1
-            if self.refusals > REFUSALS_MAX:
-                raise StageError(f"the oracle is refused again and again: {error}") from error
+        except (OracleError, LinkBusyError) as error:
+            self._failed(error)
+        except LinkClosedError as error:
+            self._failed(error)
+            await self.stage.follow(observe=False)
         else:
-            self.refusals = 0
+            self.failures = 0
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        if self.failures > FAILURES_MAX:
+            raise StageError(f"the oracle fails again and again: {error}") from error
 
     async def _trade(self) -> None:
         while True:
@@ -121,9 +130,28 @@ class Kept:
             await asyncio.sleep(ROUND_S)
 
     async def _round(self) -> None:
+        """Let everybody whose turn it is act; nobody's trouble is another's."""
         assert self._crowd is not None, "everybody was gathered"
-        await self._crowd.act(self._step, time.time_ns() // MILLION)
+        now_ms = time.time_ns() // MILLION
+        for turn in self._crowd.due(self._step):
+            desk = turn.bot.desk
+            try:
+                await turn.bot.act(now_ms)
+            except RpcError as error:
+                desk.refused[error.code] += 1
+            except (RpcClosedError, TimeoutError):
+                await self._connect_again(desk)
         self._step += 1
+
+    async def _connect_again(self, desk: Desk) -> None:
+        """Give a bot another connection; without one it tries again at its next turn."""
+        assert self._crowd is not None, "everybody was gathered"
+        name = next(name for name, one in self._crowd.desks.items() if one is desk)
+        old = self.stage.apis[name]
+        with contextlib.suppress(OSError, RpcClosedError, RpcError, TimeoutError):
+            await old.close()
+            self.stage.apis[name] = await self.stage.connect(name)
+            desk.api = self.stage.apis[name]
 
     async def _watch(self) -> None:
         """End with an error when a child has ended by itself."""

@@ -112,7 +112,7 @@ class Stage:
         scene = self.folder / "scene.json"
         write_scene(scene, scene_of(self.cast, self.listed, nodes.addresses, self.start_ns))
         await self._start_venue("--scene", str(scene))
-        await self._follow(observe)
+        await self.follow(observe)
         wallets = self.cast.set_up(self.domain, self.link.hello.time_ns)
         refused = [answer.reason for answer in await self.link.submit(wallets) if answer.reason]
         if refused:
@@ -129,7 +129,7 @@ class Stage:
         self.venue = await Child.start("up", ["up", *options, *arguments], log)
         self._port = int(str(self.venue.ready["link_url"]).split(":")[2].split("/")[0])
 
-    async def _follow(self, observe: bool) -> None:
+    async def follow(self, observe: bool) -> None:
         """Follow the log from where it is known: from its first command, or from now on."""
         url = self.url_of("link_url")
         first = await LinkClient.connect(url)
@@ -161,7 +161,7 @@ class Stage:
     async def return_venue(self) -> dict[str, Any]:
         """Start the venue again at the same place; returns what it says."""
         await self._start_venue()
-        await self._follow(observe=True)
+        await self.follow(observe=True)
         self.board.venue_up = True
         assert self.venue is not None, "it has just been started"
         return self.venue.ready

@@ -158,11 +158,17 @@ def test_labels_differ_so_that_no_order_is_taken_for_an_older_one() -> None:
     assert [params["label"] for _, params in api.asked] == ["buy-0.1", "buy-0.2"]
 
 
-def test_refusals_of_trading_are_counted_and_others_raised() -> None:
+@pytest.mark.parametrize("code", [10009, 10028, 10040, 11044, 11051, 11054, 13021, 13888])
+def test_refusals_of_trading_are_counted_and_the_bot_goes_on(code: int) -> None:
     want = Place(PERPETUAL, BUY, Decimal("0.5"), Decimal(9), post_only=True)
-    desk = Desk(Recorded(RpcError(11054, "post_only_reject", None), {"trades": [{}]}))
+    desk = Desk(Recorded(RpcError(code, "refused", None), {"trades": [{}]}))
     sent(desk, want, want)
-    assert desk.refused == {11054: 1}
+    assert desk.refused == {code: 1}
     assert desk.trades == 1, "what follows a refusal is sent all the same"
-    with pytest.raises(RpcError, match="10043"):
-        sent(Desk(Recorded(RpcError(10043, "price_wrong_tick", None))), want)
+
+
+@pytest.mark.parametrize("code", [-32602, 10043, 13009])
+def test_errors_of_the_bot_itself_are_raised(code: int) -> None:
+    want = Place(PERPETUAL, BUY, Decimal("0.5"), Decimal(9))
+    with pytest.raises(RpcError, match=str(code)):
+        sent(Desk(Recorded(RpcError(code, "refused", None))), want)

@@ -77,6 +77,13 @@ def test_a_linear_maker_tops_up_what_was_mostly_filled() -> None:
     assert edits == [Edit(filled, Decimal("0.9"), filled.price)]
 
 
+def test_an_order_that_was_filled_often_is_taken_back_so_that_its_amount_does_not_grow() -> None:
+    wants = placed(MAKER.wants(quote_of("100000"), [], Decimal(0)))
+    orders = [resting(want, number) for number, want in enumerate(wants)]
+    often = replace(orders[0], filled=Decimal("2.0"), amount=Decimal("2.1"))
+    assert MAKER.wants(quote_of("100000"), [often, *orders[1:]], Decimal(0)) == [Cancel(often)]
+
+
 def test_a_linear_maker_leans_against_what_it_holds() -> None:
     flat = placed(MAKER.wants(quote_of("100000"), [], Decimal(0)))
     long = placed(MAKER.wants(quote_of("100000"), [], Decimal(8)))
