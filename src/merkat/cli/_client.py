@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json as standard_json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -26,44 +27,12 @@ ANSWER_S_MAX: Final = 20.0
 WS_PATH: Final = "/ws/api/v2"
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
-# In `--json` these are decimal strings, as money is in every command; amounts are numbers.
-MONEY: Final = frozenset(
-    [
-        "price",
-        "average_price",
-        "mark_price",
-        "index_price",
-        "last_price",
-        "best_bid_price",
-        "best_ask_price",
-        "underlying_price",
-        "settlement_price",
-        "min_price",
-        "max_price",
-        "estimated_delivery_price",
-        "estimated_liquidation_price",
-        "floating_profit_loss",
-        "realized_profit_loss",
-        "total_profit_loss",
-        "realized_funding",
-        "initial_margin",
-        "maintenance_margin",
-        "commission",
-        "fee",
-        "profit_loss",
-        "balance",
-        "equity",
-        "margin_balance",
-        "available_funds",
-        "available_withdrawal_funds",
-        "total_pl",
-        "session_upl",
-        "session_rpl",
-        "options_value",
-        "projected_initial_margin",
-        "projected_maintenance_margin",
-    ]
+# In `--json` these are decimal strings, as money is in every command; all else are numbers.
+_MONEY: Final = re.compile(
+    r"(?:.*_)?(?:price|pl|rpl|upl|funds|margin|balance|equity|value|commission|fee|loss|usd|reserve"
+    r"|funding|loan|loan_limit|cost)"
 )
+_RATES: Final = frozenset(("maker_fee", "taker_fee", "current_funding"))
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
@@ -246,12 +215,13 @@ def shown(value: object, places: int | None = None) -> str:
 
 
 def jsonable(value: Any, name: str = "") -> Any:
-    """Return an answer with money as decimal strings (MONEY), other numbers as they are."""
+    """Return an answer with money as decimal strings, other numbers as they are."""
     if isinstance(value, Mapping):
         return {key: jsonable(part, str(key)) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(part, name) for part in value]
-    if name in MONEY and isinstance(value, int | Decimal) and not isinstance(value, bool):
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    if is_number and name not in _RATES and _MONEY.fullmatch(name):
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
     return value
 

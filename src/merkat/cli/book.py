@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DEPTH_MAX: Final = 100
 BAR_CELLS: Final = 24
+LINE_CELLS: Final = 79
 
 
 def command(
@@ -95,7 +96,7 @@ def render(book: dict[str, Any]) -> RenderableType:
             ("index", "index_price"),
             ("last", "last_price"),
             ("open interest", "open_interest"),
-            ("change", "change_id"),
+            ("sequence", "change_id"),
         )
     ]
     greeks = book.get("greeks")
@@ -104,4 +105,16 @@ def render(book: dict[str, Any]) -> RenderableType:
         facts += [f"{name} {_client.shown(greeks[name], 5)}" for name in sorted(greeks)]
     elif book.get("current_funding") is not None:
         facts.append(f"funding 8h {_client.shown(book.get('funding_8h'))}")
-    return Group(table, Text("  ".join(facts), style="dim"))
+    return Group(table, *(Text(line, style="dim") for line in _lines(facts)))
+
+
+def _lines(facts: list[str]) -> list[str]:
+    """Return facts in lines that fit a terminal; none is broken."""
+    lines = [""]
+    for fact in facts:
+        longer = f"{lines[-1]}  {fact}" if lines[-1] else fact
+        if len(longer) > LINE_CELLS:
+            lines.append(fact)
+        else:
+            lines[-1] = longer
+    return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
@@ -387,7 +388,8 @@ def described(order: dict[str, Any]) -> tuple[str, str]:
         average = _client.shown(order["average_price"])
         filled = f", {_client.shown(order['filled_amount'])} filled at {average}"
     label = f"  label {order['label']}" if order.get("label") else ""
+    placed = datetime.fromtimestamp(int(order["creation_timestamp"]) // 1000, UTC)
     return (
         f"{order['order_state']:<11}{wanted} at {price}{filled}",
-        f"{'':<11}id {order['order_id']}{label}",
+        f"{'':<11}id {order['order_id']}  of {placed:%H:%M:%S} UTC{label}",
     )

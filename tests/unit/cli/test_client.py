@@ -120,6 +120,12 @@ def test_money_is_text_and_amounts_are_numbers(capsys: pytest.CaptureFixture[str
         "fee": 0,
         "filled_amount": 1,
         "trades": [{"price": Decimal(5), "post_only": False}],
+        "session_upl": Decimal("-1.5"),
+        "total_pl": 2,
+        "available_subaccount_transfer_funds": Decimal(7),
+        "fees": [{"maker_fee": Decimal("0.0005")}],
+        "delta": Decimal("0.5"),
+        "label": "fee",
     }
     _client.print_json(answer)
     assert json.loads(capsys.readouterr().out, parse_float=Decimal) == {
@@ -128,4 +134,10 @@ def test_money_is_text_and_amounts_are_numbers(capsys: pytest.CaptureFixture[str
         "fee": "0",
         "filled_amount": 1,
         "trades": [{"price": "5", "post_only": False}],
+        "session_upl": "-1.5",
+        "total_pl": "2",
+        "available_subaccount_transfer_funds": "7",
+        "fees": [{"maker_fee": Decimal("0.0005")}],
+        "delta": Decimal("0.5"),
+        "label": "fee",
     }

@@ -24,6 +24,7 @@ ORDER: dict[str, Any] = {
     "average_price": Decimal(0),
     "order_state": "open",
     "label": "mine",
+    "creation_timestamp": 1_795_262_400_000,
 }
 
 
@@ -176,7 +177,7 @@ def test_an_edit_names_amount_and_price(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_order_is_two_lines_that_fit_a_terminal() -> None:
     assert order.described(ORDER) == (
         "open       buy 0.1 BTC_USDC-PERPETUAL at 60,000.5",
-        "           id 00aa  label mine",
+        "           id 00aa  of 12:00:00 UTC  label mine",
     )
     partly = {"filled_amount": Decimal("0.05"), "average_price": Decimal(60_000)}
     market = {"order_type": "market", "price": Decimal(61_800), "label": ""}
@@ -184,4 +185,4 @@ def test_an_order_is_two_lines_that_fit_a_terminal() -> None:
     assert first == (
         "open       buy 0.1 BTC_USDC-PERPETUAL at market (not beyond 61,800), 0.05 filled at 60,000"
     )
-    assert second == "           id 00aa"
+    assert second == "           id 00aa  of 12:00:00 UTC"
