@@ -28,6 +28,8 @@ LOCK_NAME: Final = "gateway.lock"
 SCHEMA_VERSION: Final = 1
 KEPT_NS: Final = 30 * 86_400_000_000_000
 LABEL_ROWS_MAX: Final = 1_000
+# 32 MiB: orders wait while what was written is copied and synced, so that is done seldom.
+WAL_PAGES: Final = 8_192
 
 _SCHEMA: Final = """
 CREATE TABLE intents (
@@ -142,6 +144,7 @@ class IntentStore:
         database = self._database
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         version = int(database.execute("PRAGMA user_version").fetchone()[0])
         if version == 0:
             database.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
