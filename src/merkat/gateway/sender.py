@@ -124,14 +124,19 @@ class Sender:
     def restore(self, intents: Iterable[Intent], signers: Callable[[Intent], Signer | None]) -> int:
         """Take up intents of an earlier run whose fate is not known; returns how many."""
         loop = asyncio.get_running_loop()
-        count = 0
+        restored = []
         for intent in intents:
             signer = signers(intent) or Signer(intent.account, intent.slot, 0, b"")
             sending = Sending(intent.command, signer, intent, loop.time())
             sending.generation = RESTORED
             self._pending[intent.command] = sending
-            count += 1
-        return count
+            restored.append(sending)
+        signable = [one for one in restored if one.signer.secret]
+        bodies = [one.body + commands.NO_SIGNATURE for one in signable]
+        signed = sign_all(self._domain, bodies, [one.signer for one in signable]) if bodies else []
+        for sending, command in zip(signable, signed, strict=True):
+            sending.command = command
+        return len(restored)
 
     def fate_of(self, intent: Intent) -> asyncio.Future[Settled] | None:
         """Return the future of an intent that is not settled; None where it is."""
@@ -221,8 +226,12 @@ class Sender:
             start = at + _HEAD
             at = start + int.from_bytes(batch[at : at + 4], "big")
             if batch[start + 1] in _ORDER_KINDS:
-                sending = pending.pop(unsigned_part(batch[start:at]), None)
-                if sending is not None:
+                command = batch[start:at]
+                body = unsigned_part(command)
+                sending = pending.get(body)
+                # Under another signature it is not ours: it is refused and settles nothing.
+                if sending is not None and sending.command in (command, b""):
+                    del pending[body]
                     found.append((sending, number))
             number += 1
         return found
@@ -408,9 +417,9 @@ class Sender:
         whole = [body + commands.NO_SIGNATURE for body in bodies]
         signers = [one.signer for one in signable]
         signed = await asyncio.to_thread(sign_all, self._domain, whole, signers)
-        for sending, body in zip(signable, bodies, strict=True):
+        for sending, body, command in zip(signable, bodies, signed, strict=True):
             if sending.intent is not None and sending.settled is None:
-                self._pending[body] = self._fence(sending, body)
+                self._pending[body] = self._fence(sending, body, command)
         link = self._link
         if link is None:
             return
@@ -419,9 +428,9 @@ class Sender:
         except (LinkClosedError, LinkBusyError):
             return
 
-    def _fence(self, fenced: Sending, body: bytes) -> Sending:
+    def _fence(self, fenced: Sending, body: bytes, command: bytes) -> Sending:
         loop = asyncio.get_running_loop()
-        fence = Sending(body, fenced.signer, None, loop.time())
+        fence = Sending(body, fenced.signer, None, loop.time(), command)
         fence.fenced = fenced
         fence.generation = self._generation
         return fence

@@ -298,3 +298,20 @@ def test_a_nonce_that_the_venue_knows_is_replaced_by_a_higher_one(tmp_path: Path
         assert len(await by_label(it, "later")) == 1
 
     run(tmp_path, story)
+
+
+def test_ones_own_order_under_anothers_signature_settles_nothing(tmp_path: Path) -> None:
+    """A venue that logs the order with a wrong signature first does not get a false answer out."""
+
+    async def story(it: Stand) -> None:
+        def forge(batch: Any) -> None:
+            it.venue.on_submit.clear()
+            body = batch[0][: -commands.SIGNATURE_BYTES] + commands.NO_SIGNATURE
+            it.venue.apply(it.venue.signed(2, body))
+
+        it.venue.on_submit.append(forge)
+        placed = await it.buy(label="mine")
+        assert placed.order.order_state == "open"
+        assert [one.order_id for one in await by_label(it, "mine")] == [placed.order.order_id]
+
+    run(tmp_path, story)
