@@ -10,18 +10,16 @@ import structlog
 
 from merkat.api.envelope import (
     Request,
-    error_text,
     notice_text,
     notification_text,
     now_us,
     read_request,
     readable_id,
-    result_text,
 )
 from merkat.api.errors import ApiError
 from merkat.api.feeds import Feed, Resync
 from merkat.api.heartbeat import Beat, Heartbeat
-from merkat.api.host import Host, is_waiting
+from merkat.api.host import Host, ended_from_inside, is_waiting
 from merkat.api.hub import Outbox, Subscription
 from merkat.api.json import JsonError, loads_strict
 from merkat.api.registry import Context, Cost
@@ -96,6 +94,9 @@ class Connection:
                 else:
                     self._heartbeat.heard()
                     await self._take(text)
+        except Exception as error:
+            logger.error("a connection failed", exc_info=error)
+            await self.close(CLOSE_DEFECT, "11094 internal_server_error: a defect, see the log")
         finally:
             self._end()
 
@@ -206,7 +207,7 @@ class Connection:
                 self.host.buckets.charge(self.host.payer(context), Cost.FREE)
             except ApiError as error:
                 request = error
-            await self._send(error_text(request_id, request, received_us, self.host.testnet))
+            await self._send(self.host.refusal(context, request, ""))
             return
         if self._unstarted:
             await asyncio.sleep(0)  # what came before starts before
@@ -219,10 +220,9 @@ class Connection:
                 self.host.tasks.add(task)
                 task.add_done_callback(self.host.tasks.discard)
                 return
-            answer = result_text(request_id, result, received_us, self.host.testnet)
+            answer = self.host.result(context, result)
         except Exception as error:
-            explained = self.host.explained(error, request.method)
-            answer = error_text(request_id, explained, received_us, self.host.testnet)
+            answer = self.host.refusal(context, error, request.method)
         await self._send(answer)
         while self._new:
             self._new.pop(0).start()
@@ -233,15 +233,12 @@ class Connection:
         """Send the answer of a method that waits."""
         self._unstarted -= 1
         try:
-            answer = result_text(
-                context.request_id, await waiting, context.received_us, self.host.testnet
-            )
-        except Exception as error:
-            explained = self.host.explained(error, name)
-            answer = error_text(
-                context.request_id, explained, context.received_us, self.host.testnet
-            )
-        try:
+            try:
+                answer = self.host.result(context, await waiting)
+            except asyncio.CancelledError as error:
+                answer = self.host.refusal(context, ended_from_inside(error), name)
+            except Exception as error:
+                answer = self.host.refusal(context, error, name)
             await self._send(answer)
         finally:
             self._in_flight -= 1
@@ -263,9 +260,9 @@ class Connection:
             if not subscription.active:
                 continue
             subscription.taken()
-            if subscription.feed.private and not await self._may_tell():
-                return
             try:
+                if subscription.feed.private and not await self._may_tell():
+                    return
                 for news in subscription.feed.collect():
                     if isinstance(news, Resync):
                         await self._resync(subscription.channel, news.reason)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from merkat.api.errors import INVALID_PARAMS, ApiError, invalid_request, shown
-from merkat.api.json import dumps
+from merkat.api.json import dumps, has_half_pair
 
 ID_TEXT_MAX: Final = 256
 METHOD_TEXT_MAX: Final = 128
@@ -27,12 +27,10 @@ def now_us() -> int:
 
 
 def is_id(value: object) -> bool:
-    """Return whether a value may be an `id`."""
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int | Decimal) or (
-        isinstance(value, str) and len(value) <= ID_TEXT_MAX
-    )
+    """Return whether a value may be an `id`: one that an answer can give back."""
+    if isinstance(value, str):
+        return len(value) <= ID_TEXT_MAX and not has_half_pair(value)
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
 def readable_id(document: object) -> Any:

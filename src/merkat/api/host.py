@@ -12,7 +12,7 @@ import structlog
 from merkat.api.auth import Authenticator, Clients, NoClients
 from merkat.api.buckets import Buckets, address_key
 from merkat.api.client import RpcError
-from merkat.api.envelope import now_us
+from merkat.api.envelope import error_text, now_us, result_text
 from merkat.api.errors import (
     ApiError,
     forbidden,
@@ -99,6 +99,19 @@ class Host:
             return f"client {context.grant.client.client_id}"
         return address_key(context.address)
 
+    def result(self, context: Context, result: Any) -> bytes:
+        """Return the text of an answer. Raises ValueError or TypeError: it has no JSON."""
+        return result_text(context.request_id, result, context.received_us, self.testnet)
+
+    def refusal(self, context: Context, error: Exception, name: str) -> bytes:
+        """Return the text that tells an error. One that cannot be told is a defect of its own."""
+        explained = self.explained(error, name)
+        try:
+            return error_text(context.request_id, explained, context.received_us, self.testnet)
+        except Exception as defect:
+            told = self.explained(defect, name)
+            return error_text(context.request_id, told, context.received_us, self.testnet)
+
     def explained(self, error: Exception, name: str) -> ApiError:
         """Return what the caller is told of an error; unexpected ones go to the log."""
         if isinstance(error, ApiError):
@@ -156,6 +169,14 @@ def passed_on(error: RpcError) -> ApiError:
         message=error.message,
         extra=data,
     )
+
+
+def ended_from_inside(error: asyncio.CancelledError) -> Exception:
+    """Return what is told where a method was cancelled, but not by who called it."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise error
+    return RuntimeError("what the method waited for was cancelled")
 
 
 def is_waiting(result: Any) -> bool:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from merkat.api.describe import openapi, openrpc
-from merkat.api.envelope import error_text, now_us, read_request, readable_id, result_text
+from merkat.api.envelope import now_us, read_request, readable_id
 from merkat.api.errors import (
     INVALID_PARAMS,
     ApiError,
@@ -19,7 +19,7 @@ from merkat.api.errors import (
     method_not_found,
     shown,
 )
-from merkat.api.host import Host, is_waiting
+from merkat.api.host import Host, ended_from_inside, is_waiting
 from merkat.api.json import JsonError, dumps, loads_strict
 from merkat.api.registry import Context, Cost
 
@@ -90,6 +90,10 @@ class HttpFace:
         problem = method_not_found(request.url.path, ())
         return self._error(self._context(request), problem, 404)
 
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Answer 500 in the dialect for a defect that nothing nearer has caught."""
+        return self._error(self._context(request), error, 500, name=request.url.path)
+
     def _context(self, request: Request) -> Context:
         address = request.client.host if request.client is not None else ""
         return Context(
@@ -141,7 +145,7 @@ class HttpFace:
     async def _answer(self, context: Context, name: str, result: Any) -> Response:
         if is_waiting(result):
             result = await _shielded(self._host, result)
-        text = result_text(context.request_id, result, context.received_us, self._host.testnet)
+        text = self._host.result(context, result)
         return Response(text, media_type=JSON_TYPE, headers=HEADERS)
 
     def _refused(self, context: Context, name: str, error: Exception) -> Response:
@@ -150,16 +154,17 @@ class HttpFace:
                 self._host.buckets.charge(self._host.payer(context), Cost.FREE)
             except ApiError as refusal:
                 error = refusal
-        return self._error(context, self._host.explained(error, name), 400)
+        return self._error(context, error, 400, name=name)
 
     def _error(
         self,
         context: Context,
-        error: ApiError,
+        error: Exception,
         status: int,
         headers: dict[str, str] | None = None,
+        name: str = "",
     ) -> Response:
-        text = error_text(context.request_id, error, context.received_us, self._host.testnet)
+        text = self._host.refusal(context, error, name)
         return Response(text, status, media_type=JSON_TYPE, headers={**HEADERS, **(headers or {})})
 
     def _document(self, name: str) -> Response:
@@ -176,6 +181,8 @@ async def _shielded(host: Host, waiting: Awaitable[Any]) -> Any:
     async def run() -> None:
         try:
             outcome.set_result(await waiting)
+        except asyncio.CancelledError as error:
+            outcome.set_exception(ended_from_inside(error))
         except Exception as error:
             outcome.set_exception(error)
 

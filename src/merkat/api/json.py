@@ -146,6 +146,11 @@ def shown_name(name: str) -> str:
     return _HALF_PAIR.sub("\ufffd", name[:80])
 
 
+def has_half_pair(text: str) -> bool:
+    """Return whether a text has half a surrogate pair: no UTF-8, and so no answer, can hold it."""
+    return not text.isascii() and _HALF_PAIR.search(text) is not None
+
+
 def _refusals(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[Any, _Refused]]:
     """Yield what is refused in a document and where, in the document's order."""
     if isinstance(value, _Refused):

@@ -60,7 +60,11 @@ def build_app(
             Route("/openrpc.json", face.openrpc, methods=["GET"]),
             WebSocketRoute(WEBSOCKET_PATH, WebSocketFace(host)),
         ],
-        exception_handlers={404: face.other_path, 405: face.other_method},
+        exception_handlers={
+            404: face.other_path,
+            405: face.other_method,
+            Exception: face.failed,
+        },
     )
     app.state.host = host
     app.state.hub = host.hub
