@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-FILTER_BYTES: Final = 1 << 21
-PLACES: Final = 3
-# With so many labels one look in fifty is in vain; more are not read in at a start.
+FILTER_BYTES: Final = 1 << 22
+# With so many labels one look in twenty is in vain; more are not read in at a start.
 LABELS_MAX: Final = 1_500_000
-_BITS: Final = 8 * FILTER_BYTES
+_MASK: Final = 8 * FILTER_BYTES - 1
 
 
 class LabelFilter:
-    """A Bloom filter of (account, label): it may err towards yes, never towards no.
+    """A set of hashes of (account, label), one bit each: it may err towards yes, never towards no.
 
     Memory is bounded however many labels there are; with very many it says too often that one may
-    be, which costs a look.
+    be there, which costs a look. Python's hashes of texts are keyed anew in every process: nobody
+    can choose collisions.
     """
 
     def __init__(self) -> None:
@@ -23,21 +23,14 @@ class LabelFilter:
 
     def add(self, account: int, label: str) -> None:
         """Take a label in."""
-        bits = self._bits
-        for place in _places(account, label):
-            bits[place >> 3] |= 1 << (place & 7)
+        place = hash((account, label)) & _MASK
+        self._bits[place >> 3] |= 1 << (place & 7)
 
     def may_have(self, account: int, label: str) -> bool:
         """Return False only where the label was never taken in."""
-        bits = self._bits
-        return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(account, label))
+        place = hash((account, label)) & _MASK
+        return bool(self._bits[place >> 3] >> (place & 7) & 1)
 
     def fill(self) -> None:
         """Say of every label that it may be there."""
         self._bits = bytearray(b"\xff" * FILTER_BYTES)
-
-
-def _places(account: int, label: str) -> tuple[int, ...]:
-    # Python's hashes of texts are keyed anew in every process: nobody can choose collisions.
-    number = hash((account, label))
-    return tuple((number >> shift) % _BITS for shift in range(0, 20 * PLACES, 20))

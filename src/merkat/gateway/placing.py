@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 from merkat.api.errors import ApiError
@@ -25,6 +26,10 @@ DAY_ENDS_NS: Final = 8 * 3_600 * SECOND_NS
 OWN_REASONS: Final = frozenset((1, 2, 13))
 
 
+class _GoneError(Exception):
+    """The caller that was placing an order went away before its fate was known."""
+
+
 class Placer:
     """Places the orders of all clients."""
 
@@ -40,14 +45,22 @@ class Placer:
         if not asked.label:
             return await self._place(client, asked)
         key = (client.account, asked.label, asked.text)
-        under_way = self._placing.get(key)
-        if under_way is not None:
-            return await asyncio.shield(under_way)
-        # In a task of its own: a caller that goes away must not leave the repetition without it.
-        task = asyncio.get_running_loop().create_task(self._first_or_new(client, asked))
-        self._placing[key] = task
-        task.add_done_callback(lambda _: self._placing.pop(key, None))
-        return await asyncio.shield(task)
+        while (under_way := self._placing.get(key)) is not None:
+            with contextlib.suppress(_GoneError):
+                return await asyncio.shield(under_way)
+        found: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._placing[key] = found
+        try:
+            result = await self._first_or_new(client, asked)
+        except BaseException as error:
+            # A caller that goes away leaves the repetition to find out by itself what was done.
+            found.set_exception(error if isinstance(error, Exception) else _GoneError())
+            found.exception()  # perhaps nobody waits for it
+            raise
+        finally:
+            del self._placing[key]
+        found.set_result(result)
+        return result
 
     async def _first_or_new(self, client: KeyedClient, asked: Asked) -> Result:
         return await self._first_of(client, asked) or await self._place(client, asked)
