@@ -14,16 +14,27 @@ from merkat.api.limits import Limits
 from merkat.api.registry import Cost
 
 IPV6_PREFIX: Final = 64  # what one household or server is given
+NEVER_MS: Final = 60_000
+WORDS: Final = {
+    Cost.READ: "reads",
+    Cost.ORDER: "orders",
+    Cost.CANCEL: "cancels",
+    Cost.FREE: "free calls such as public/test",
+}
 
 
 class _Purse:
-    """Credits of one client or address: level and time of the last look, per kind of cost."""
+    """Credits of one client or address: level and time of the last look, per kind of cost.
 
-    __slots__ = ("levels", "times")
+    `told` is the time that the last one who was refused was told to come back at.
+    """
+
+    __slots__ = ("levels", "times", "told")
 
     def __init__(self, levels: list[float], now: float) -> None:
         self.levels = levels
         self.times = [now] * len(levels)
+        self.told = self.times.copy()
 
 
 class Buckets:
@@ -50,7 +61,12 @@ class Buckets:
         self._purses: OrderedDict[str, _Purse] = OrderedDict()
 
     def charge(self, key: str, cost: Cost, units: int = 1) -> None:
-        """Take credits. Raises ApiError 10028 with `data.wait` where there are too few."""
+        """Take credits.
+
+        Raises:
+            ApiError: 10028, there are too few. `data.wait` is when there are enough for this
+                request, after those that were refused before it and told to wait, too.
+        """
         index, per_second, burst = self._kinds[cost]
         now = self._clock()
         purse = self._purses.get(key)
@@ -65,9 +81,23 @@ class Buckets:
         purse.times[index] = now
         if level < units:
             purse.levels[index] = level
-            wait_ms = math.ceil((units - level) / per_second * 1_000) if per_second else 60_000
-            raise too_many_requests(wait_ms, f"{cost.value} requests")
+            raise too_many_requests(
+                self._wait_ms(purse, self._kinds[cost], units),
+                f"{WORDS[cost]} ({per_second:g} a second, {burst:g} at once)",
+            )
         purse.levels[index] = level - units
+
+    def _wait_ms(self, purse: _Purse, kind: tuple[int, float, float], units: int) -> int:
+        """Return when credits are there for a request that is refused now."""
+        index, per_second, burst = kind
+        if not per_second:
+            return NEVER_MS
+        now = purse.times[index]
+        alone = now + (units - purse.levels[index]) / per_second
+        behind = purse.told[index] + units / per_second
+        full = now + max(burst, units) / per_second  # by then whoever waited has been served
+        purse.told[index] = max(alone, min(behind, full))
+        return math.ceil((purse.told[index] - now) * 1_000)
 
 
 def address_key(address: str) -> str:

@@ -84,6 +84,60 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "until": "end_timestamp",
 }
 
+# Methods of the dialect that only the wallet could do, and how it does.
+_WITHDRAW: Final = (
+    "the wallet withdraws: it signs the withdrawal itself and hands it in with"
+    " venue/submit_signed_command; private/get_withdrawals lists them"
+)
+_DEPOSIT: Final = (
+    "the wallet deposits into the venue's contract on the chain; private/get_deposits lists what"
+    " has come"
+)
+_TRANSFER: Final = "accounts are owned by wallets: withdraw from one and deposit into the other"
+_KEYS: Final = (
+    "the wallet gives session keys: `merkat account`, or a SessionOpen that it signs and hands in"
+    " with venue/register_session_key"
+)
+WALLETS_OWN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        (
+            "private/withdraw",
+            "private/cancel_withdrawal",
+            "private/add_to_address_book",
+            "private/remove_from_address_book",
+            "private/get_address_book",
+            "private/update_in_address_book",
+        ),
+        _WITHDRAW,
+    ),
+    **dict.fromkeys(
+        ("private/create_deposit_address", "private/get_current_deposit_address"), _DEPOSIT
+    ),
+    **dict.fromkeys(
+        (
+            "private/submit_transfer_to_subaccount",
+            "private/submit_transfer_to_user",
+            "private/submit_transfer_between_subaccounts",
+            "private/cancel_transfer_by_id",
+            "private/create_subaccount",
+            "private/remove_subaccount",
+        ),
+        _TRANSFER,
+    ),
+    **dict.fromkeys(
+        (
+            "private/create_api_key",
+            "private/edit_api_key",
+            "private/enable_api_key",
+            "private/disable_api_key",
+            "private/remove_api_key",
+            "private/reset_api_key",
+            "private/list_api_keys",
+        ),
+        _KEYS,
+    ),
+}
+
 _SHOWN_MAX: Final = 80
 _NAMES_MAX: Final = 40
 
@@ -179,6 +233,9 @@ def invalid_request(field: str | None, reason: str, hint: str) -> ApiError:
 
 def method_not_found(method: str, known: Iterable[str]) -> ApiError:
     """-32601."""
+    if method in WALLETS_OWN:
+        reason = f"no method {shown(method)}: no session key can move money out"
+        return ApiError(METHOD_NOT_FOUND, reason, WALLETS_OWN[method], field="method")
     close = get_close_matches(method, list(known), n=3)
     guess = f"did you mean {', '.join(close)}? " if close else ""
     hint = f"{guess}rpc.discover and /openrpc.json list all methods"
@@ -226,7 +283,7 @@ def post_only_reject(reason: str, hint: str = "send a price that does not cross"
 
 
 def too_many_requests(wait_ms: int, what: str = "requests") -> ApiError:
-    """10028, with the time to wait in `data.wait`."""
+    """10028: more `what` than allowed. `data.wait`: when this one request has a place."""
     reason = f"more {what} than allowed"
     hint = f"wait {wait_ms} ms, then send it again: nothing of it was done"
     return ApiError(10028, reason, hint, extra={"wait": wait_ms})

@@ -24,7 +24,18 @@ from merkat.api.json import JsonError, dumps, loads_strict
 from merkat.api.registry import Context, Cost
 
 JSON_TYPE: Final = "application/json"
+HTTP_PATH: Final = "/api/v2"
+WEBSOCKET_PATH: Final = "/ws/api/v2"
 QUERY_FIELDS_MAX: Final = 64
+PATH_SHOWN_MAX: Final = 200
+VERB_HINT: Final = f"GET {HTTP_PATH}/public/test?name=value, or POST {HTTP_PATH} with a JSON body"
+# What else is asked often, and what is meant then.
+VERB_HINTS: Final = {
+    "GET": f"the path of a GET ends with the method: {VERB_HINT}",
+    "HEAD": f"the path ends with the method: {VERB_HINT}",
+    "OPTIONS": "pages of other origins are not served, so there is nothing to ask before a call;"
+    f" from a program {VERB_HINT}",
+}
 HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -80,14 +91,19 @@ class HttpFace:
 
     async def other_method(self, request: Request, error: Exception) -> Response:
         """Answer 405 for other verbs than GET and POST."""
-        reason = f"{request.method} is not taken here"
-        problem = invalid_request(None, reason, "send GET with a query or POST with a body")
+        verb = request.method
+        reason = f"{verb} {request.url.path[:PATH_SHOWN_MAX]} is not taken"
+        problem = invalid_request(None, reason, VERB_HINTS.get(verb, VERB_HINT))
         headers = getattr(error, "headers", None) or {}
         return self._error(self._context(request), problem, 405, dict(headers))
 
     async def other_path(self, request: Request, error: Exception) -> Response:
         """Answer 404 for paths that are no method's."""
-        problem = method_not_found(request.url.path, ())
+        path = request.url.path
+        problem = method_not_found(path[:PATH_SHOWN_MAX], ())
+        if path.rstrip("/") == WEBSOCKET_PATH:
+            hint = f"connect to it as a WebSocket; over HTTP: {VERB_HINT}"
+            problem = invalid_request(None, f"{path} is a WebSocket, this is plain HTTP", hint)
         return self._error(self._context(request), problem, 404)
 
     async def failed(self, request: Request, error: Exception) -> Response:

@@ -23,8 +23,12 @@ DIGITS_MAX: Final = 40
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-# A number with an exponent or one that is none, or what only looks so inside a string.
-_SUSPECT: Final = re.compile(rb"[0-9][eE][+-]?[0-9]|NaN|Infinity")
+# The end of a number with an exponent, or what only looks so inside a text. A pattern each, with
+# its letter first: they are found several times faster, and hexadecimal texts do not match.
+_EXPONENTS: Final = tuple(
+    re.compile(letter + rb"[+-]?[0-9]+(?:[,}\]]|\Z)") for letter in (rb"e", rb"E")
+)
+_NO_NUMBERS: Final = (b"NaN", b"Infinity")
 _TOKEN: Final = re.compile(
     rb'"(?:[^"\\]|\\.)*+"|(-?[0-9.]+[eE][+-]?[0-9]+)|(-?s?(?:NaN[0-9]*|Infinity))'
 )
@@ -87,9 +91,17 @@ def dumps(value: object) -> bytes:
     Raises ValueError for a Decimal that is no number, TypeError for what JSON does not have.
     """
     text = _ENCODER.encode(value)
-    if _SUSPECT.search(text):
+    if _is_suspect(text):
         return _TOKEN.sub(_written_out, text)
     return text
+
+
+def _is_suspect(text: bytes) -> bool:
+    """Return whether a text may have a number with an exponent, or one that is none."""
+    lower, upper = _EXPONENTS
+    if upper.search(text) or lower.search(text):
+        return True
+    return any(word in text for word in _NO_NUMBERS)
 
 
 def _written_out(match: re.Match[bytes]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
@@ -11,17 +11,23 @@ from starlette.types import Receive, Scope, Send
 from merkat.api.auth import Clients
 from merkat.api.connection import Connection
 from merkat.api.host import Forward, Host
-from merkat.api.http import HttpFace
+from merkat.api.http import HTTP_PATH, WEBSOCKET_PATH, HttpFace
 from merkat.api.limits import Limits
 from merkat.api.protocols import ABORT
 from merkat.api.registry import Registry
 from merkat.api.serving import Server, serve
 from merkat.api.session import registry as session_registry
 
-HTTP_PATH: Final = "/api/v2"
-WEBSOCKET_PATH: Final = "/ws/api/v2"
-
-__all__ = ["Clients", "Forward", "Limits", "Server", "build_app", "serve"]
+__all__ = [
+    "HTTP_PATH",
+    "WEBSOCKET_PATH",
+    "Clients",
+    "Forward",
+    "Limits",
+    "Server",
+    "build_app",
+    "serve",
+]
 
 
 def build_app(

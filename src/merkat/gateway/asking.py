@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, cast
 import msgspec
 
 from merkat.api.public.service import ANY, QUOTE, check_currency, instrument_of, kind_of, select
+from merkat.api.public.shapes import Milliseconds
 from merkat.api.registry import Context
 from merkat.gateway.keys import KeyedClient
 from merkat.market.types import Order
@@ -24,7 +25,7 @@ Name = Annotated[str, msgspec.Meta(max_length=64)]
 Kind: TypeAlias = Literal[
     "future", "option", "spot", "future_combo", "option_combo", "combo", "any"
 ]
-Timestamp = Annotated[int, msgspec.Meta(ge=0, le=1 << 43)]
+Timestamp = Milliseconds
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000)]
 OrderTypes: TypeAlias = Literal[
     "all",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from merkat.api.buckets import Buckets, address_key
 from merkat.api.errors import ApiError
 from merkat.api.limits import Limits, Rate
-from merkat.api.registry import CANCEL, FREE, ORDER, READ
+from merkat.api.registry import CANCEL, FREE, ORDER, READ, Cost
 from tests.unit.api.attempts import attempt
 
 
@@ -41,6 +41,55 @@ def test_a_burst_then_the_rate_and_the_wait_is_right() -> None:
     assert isinstance(attempt(buckets.charge, "a", ORDER), ApiError)
     clock.now += 0.001
     assert attempt(buckets.charge, "a", ORDER) is None, "after the wait that was said"
+
+
+def test_each_of_many_is_told_when_its_own_turn_is() -> None:
+    clock = Clock()
+    buckets = made(clock)
+    buckets.charge("a", ORDER, 2)
+    waits = []
+    for _ in range(3):
+        refused = attempt(buckets.charge, "a", ORDER)
+        assert isinstance(refused, ApiError)
+        waits.append(refused.extra["wait"])
+    assert waits == [500, 1_000, 1_000], "one after the other, at most until all credits are there"
+    for _ in range(2):
+        clock.now += 0.5
+        assert attempt(buckets.charge, "a", ORDER) is None, "who waits as told is served"
+    clock.now += 5
+    buckets.charge("a", ORDER, 2)
+    refused = attempt(buckets.charge, "a", ORDER)
+    assert isinstance(refused, ApiError)
+    assert refused.extra["wait"] == 500, "what was told long ago does not count"
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (READ, "more reads (10 a second, 5 at once) than allowed"),
+        (ORDER, "more orders (2 a second, 2 at once) than allowed"),
+        (CANCEL, "more cancels (4 a second, 4 at once) than allowed"),
+        (FREE, "more free calls such as public/test (1 a second, 1 at once) than allowed"),
+    ],
+)
+def test_the_reason_names_the_bucket(cost: Cost, words: str) -> None:
+    refused = attempt(made(Clock()).charge, "a", cost, 9)
+    assert isinstance(refused, ApiError)
+    assert refused.reason == words
+    assert str(refused.extra["wait"]) in refused.hint
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.integers(1, 4)), max_size=30))
+def test_after_the_wait_that_was_told_there_is_a_place(steps: list[tuple[float, int]]) -> None:
+    clock = Clock()
+    buckets = made(clock)
+    for seconds, units in steps:
+        clock.now += seconds
+        refused = attempt(buckets.charge, "a", CANCEL, units)
+        if isinstance(refused, ApiError):
+            assert 0 < refused.extra["wait"] <= 1_000, "a full bucket is there in a second"
+            clock.now += refused.extra["wait"] / 1_000 + 1e-9
+            assert attempt(buckets.charge, "a", CANCEL, units) is None
 
 
 def test_kinds_and_keys_do_not_touch_each_other() -> None:

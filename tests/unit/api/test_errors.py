@@ -61,6 +61,25 @@ def test_a_name_of_other_dialects_is_translated(name: str, meant: str) -> None:
     assert "did you mean" not in errors.unknown_param(name, ["currency"]).hint
 
 
+@pytest.mark.parametrize(
+    ("method", "word"),
+    [
+        ("private/withdraw", "the wallet withdraws"),
+        ("private/add_to_address_book", "the wallet withdraws"),
+        ("private/get_current_deposit_address", "the wallet deposits"),
+        ("private/submit_transfer_to_subaccount", "deposit into the other"),
+        ("private/create_api_key", "venue/register_session_key"),
+    ],
+)
+def test_what_only_the_wallet_does_is_said(method: str, word: str) -> None:
+    error = errors.method_not_found(method, ["private/get_withdrawals", "private/edit"])
+    assert (error.code, error.field) == (-32601, "method")
+    assert word in error.hint
+    assert "did you mean" not in error.hint
+    other = errors.method_not_found("private/withdra", ["private/get_withdrawals"])
+    assert "no session key" not in other.reason, "other missing methods are only missing"
+
+
 def test_long_values_are_cut() -> None:
     assert len(errors.shown("x" * 10_000)) < 100
     assert len(errors.listed(f"name{n}" for n in range(1_000))) < 500

@@ -67,6 +67,36 @@ def test_other_verbs_are_refused_in_the_dialect(verb: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("verb", "path", "word"),
+    [
+        ("GET", "/api/v2", "the path of a GET ends with the method"),
+        ("OPTIONS", "/api/v2", "pages of other origins are not served"),
+        ("PUT", "/api/v2", "GET /api/v2/public/test"),
+        ("DELETE", "/api/v2/public/echo", "POST /api/v2 with a JSON body"),
+        ("POST", "/openapi.json", "GET /api/v2/public/test"),
+    ],
+)
+def test_what_is_not_taken_says_what_is(verb: str, path: str, word: str) -> None:
+    async def story(small: Small) -> None:
+        answer = await small.http.request(verb, path)
+        data = answer.json()["error"]["data"]
+        assert (answer.status_code, data["reason"]) == (405, f"{verb} {path} is not taken")
+        assert word in data["hint"]
+        assert "allow" in answer.headers
+
+    with_server(story)
+
+
+def test_plain_http_at_the_door_of_websockets_is_told_so() -> None:
+    async def story(small: Small) -> None:
+        status, answer = await small.get("/ws/api/v2")
+        assert (status, answer["error"]["code"]) == (404, -32600)
+        assert "WebSocket" in answer["error"]["data"]["hint"]
+
+    with_server(story)
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [("/", 404), ("/api/v1/public/test", 404), ("/api/v2/public/nothing", 400), ("/api/v2/x", 400)],
 )

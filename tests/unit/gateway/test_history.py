@@ -191,3 +191,22 @@ def test_funding_is_a_settlement(tmp_path: Path) -> None:
         assert only.settlements == []
 
     run(tmp_path, story)
+
+
+def test_a_time_beyond_all_times_means_no_end(tmp_path: Path) -> None:
+    async def story(it: Stand) -> None:
+        await some_trades(it)
+        last = 9_999_999_999_999
+        name = "private/get_user_trades_by_instrument_and_time"
+        page = await it.call(name, instrument_name=FUTURE, start_timestamp=0, end_timestamp=last)
+        assert len(page.trades) == 2
+        page = await it.call(name, instrument_name=FUTURE, start_timestamp=last, end_timestamp=last)
+        assert page.trades == []
+        settled = await it.call(
+            "private/get_settlement_history_by_currency",
+            currency="any",
+            search_start_timestamp=last,
+        )
+        assert settled.continuation is None
+
+    run(tmp_path, story)

@@ -13,6 +13,7 @@ from merkat.market.view import View
 from merkat.sdk.commands import KIND_CALL, KIND_FUTURE, KIND_PERPETUAL, KIND_PUT, KIND_SPOT
 
 MS_NS: Final = 1_000_000
+LATEST_NS: Final = (1 << 63) - 1  # the end of all times that the venue can say
 QUOTE: Final = "USDC"
 ANY: Final = "any"
 # Currencies that clients of the dialect ask for everywhere: there is nothing of them, no error.
@@ -132,7 +133,17 @@ def time_range(
 ) -> tuple[int, int]:
     """Return a span in ns, both ends included. Raises ApiError -32602 where it is turned round."""
     start = 0 if start_ms is None else start_ms
-    end = (1 << 63) // MS_NS - 1 if end_ms is None else end_ms
+    end = LATEST_NS // MS_NS if end_ms is None else end_ms
     if start > end:
         raise invalid_params(first, start, f"a time in ms that is not after end_timestamp {end}")
-    return start * MS_NS, min(end * MS_NS + MS_NS - 1, (1 << 63) - 1)
+    return first_ns(start), last_ns(end)
+
+
+def first_ns(time_ms: int) -> int:
+    """Return the first nanosecond of a millisecond, the last of all times where it is later."""
+    return min(time_ms * MS_NS, LATEST_NS)
+
+
+def last_ns(time_ms: int) -> int:
+    """Return the last nanosecond of a millisecond, the last of all times where it is later."""
+    return min(time_ms * MS_NS + MS_NS - 1, LATEST_NS)

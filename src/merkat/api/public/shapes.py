@@ -12,7 +12,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Count = Annotated[int, Meta(ge=1, le=1_000)]
-Milliseconds = Annotated[int, Meta(ge=0, le=9_223_372_036_854)]
+# Up to what JavaScript counts to: later ones than the venue's clock has mean "no end".
+Milliseconds = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
 Level = tuple[Decimal, Decimal]
 """Price and amount."""
 

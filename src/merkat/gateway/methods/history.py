@@ -11,6 +11,7 @@ import msgspec
 
 from merkat.api.errors import invalid_params
 from merkat.api.numbers import coins, usd
+from merkat.api.public.service import first_ns, last_ns
 from merkat.api.registry import Context, Registry
 from merkat.gateway.asking import (
     SETTLEMENT_CURRENCY,
@@ -245,8 +246,8 @@ def _trades(
     found = gateway_of(context).replica.history.user_trades(
         client_of(context).account,
         listings,
-        start_ns=(params.start_timestamp or 0) * MS_NS,
-        end_ns=(end + 1) * MS_NS - 1 if end is not None else _LATEST_NS,
+        start_ns=first_ns(params.start_timestamp or 0),
+        end_ns=last_ns(end) if end is not None else _LATEST_NS,
         count=params.count + 1 if everything else ROWS_MAX,
         newest_first=newest_first,
     )
@@ -377,7 +378,7 @@ def _settlements(
         client_of(context).account,
         kinds=kinds,
         listings=listings,
-        end_ns=(end + 1) * MS_NS - 1 if end is not None else _LATEST_NS,
+        end_ns=last_ns(end) if end is not None else _LATEST_NS,
         count=params.count,
     )
     return Settlements([_settlement(context, one) for one in found], None)

@@ -329,3 +329,19 @@ def test_what_is_refused_names_the_field_and_what_to_do(
     error = ask.error(name, **params)
     assert (error.code, error.field) == (code, field), f"{error}"
     assert hint in f"{error.reason} {error.hint}", f"{error}"
+
+
+def test_a_time_beyond_all_times_means_no_end(ask: Asker) -> None:
+    last = 9_999_999_999_999
+    span = {"instrument_name": PERPETUAL, "start_timestamp": 0, "end_timestamp": last}
+    now_ms = ask.context.service.now_ns() // 10**6
+    same = {**span, "end_timestamp": now_ms + 1}
+    for name in ("get_funding_rate_value", "get_funding_rate_history"):
+        assert ask.call(name, **span) == ask.call(name, **same)
+    trades = "get_last_trades_by_instrument_and_time"
+    assert ask.call(trades, **span)["trades"] == ask.call(trades, **same)["trades"]
+    assert ask.call(trades, **{**span, "start_timestamp": last})["trades"] == []
+    chart = ask.call("get_tradingview_chart_data", **span, resolution="60")
+    assert chart == ask.call("get_tradingview_chart_data", **same, resolution="60")
+    error = ask.error(trades, **{**span, "end_timestamp": 1 << 53})
+    assert (error.code, error.field) == (-32602, "end_timestamp")
