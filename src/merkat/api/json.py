@@ -25,10 +25,8 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 # The end of a number with an exponent, or what only looks so inside a text. A pattern each, with
 # its letter first: they are found several times faster, and hexadecimal texts do not match.
-_EXPONENTS: Final = tuple(
-    re.compile(letter + rb"[+-]?[0-9]+(?:[,}\]]|\Z)") for letter in (rb"e", rb"E")
-)
-_NO_NUMBERS: Final = (b"NaN", b"Infinity")
+_UPPER: Final = re.compile(rb"E[+-]?[0-9]+(?:[,}\]]|\Z)")
+_LOWER: Final = re.compile(rb"e[+-]?[0-9]+(?:[,}\]]|\Z)")
 _TOKEN: Final = re.compile(
     rb'"(?:[^"\\]|\\.)*+"|(-?[0-9.]+[eE][+-]?[0-9]+)|(-?s?(?:NaN[0-9]*|Infinity))'
 )
@@ -98,10 +96,7 @@ def dumps(value: object) -> bytes:
 
 def _is_suspect(text: bytes) -> bool:
     """Return whether a text may have a number with an exponent, or one that is none."""
-    lower, upper = _EXPONENTS
-    if upper.search(text) or lower.search(text):
-        return True
-    return any(word in text for word in _NO_NUMBERS)
+    return bool(_UPPER.search(text) or _LOWER.search(text) or b"NaN" in text or b"Infinity" in text)
 
 
 def _written_out(match: re.Match[bytes]) -> bytes:

@@ -240,3 +240,21 @@ def test_near_json_is_taken_only_if_the_standard_takes_it(text: str) -> None:
     if isinstance(value, JsonError):
         return
     assert json.loads(text, parse_float=Decimal) == value
+
+
+tricky = st.text(st.sampled_from('0123456789abcdef,}]"\\eE+-NaN')) | st.just("Infinity")
+
+
+@given(
+    st.recursive(
+        st.decimals(allow_nan=False, allow_infinity=False) | st.floats(-1e30, 1e30) | tricky,
+        lambda inner: st.lists(inner) | st.dictionaries(tricky, inner),
+    )
+)
+def test_no_number_is_written_with_an_exponent_whatever_stands_beside_it(value: Any) -> None:
+    def plain(text: str) -> Decimal:
+        assert "e" not in text, f"{text} has an exponent"
+        assert "E" not in text, f"{text} has an exponent"
+        return Decimal(text)
+
+    json.loads(dumps(value), parse_float=plain)
