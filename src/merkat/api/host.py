@@ -24,6 +24,7 @@ from merkat.api.errors import (
 )
 from merkat.api.hub import Hub
 from merkat.api.limits import Limits
+from merkat.api.parameters import Texts
 from merkat.api.registry import Context, Cost, Method, Registry
 
 Forward: TypeAlias = Callable[[str, dict[str, Any]], Awaitable[Any]]
@@ -86,7 +87,7 @@ class Host:
         units = method.units if method is not None else 1
         self.buckets.charge(self.payer(context), cost, units)
         if method is None:
-            return self._forwarded(context, name, params)
+            return self._forwarded(context, name, Texts(params) if texts else params)
         self._check_scope(context, method)
         if method.is_async:
             self._check_room(context, method.cost)

@@ -22,6 +22,10 @@ _BOOLEANS: Final = {"true": True, "false": False, "True": True, "False": False}
 _JSON_NAMES: Final = {"decimal": "number", "int": "integer", "str": "string", "bool": "boolean"}
 
 
+class Texts(dict[str, str]):
+    """Parameters of a query string: every value is a text, whatever it means."""
+
+
 class ParameterReader:
     """Reads one Struct type. `names` are the parameters in the order of the Struct."""
 
@@ -202,6 +206,21 @@ def _text_reader(info: shape.Type) -> Prepare | None:
     return _structured
 
 
+def schema_reader(schema: Mapping[str, Any]) -> Prepare | None:
+    """Return what reads a text of a query string by a JSON schema, None where it is the value.
+
+    Not as strict as a type: what does not fit is left for its owner to refuse.
+    """
+    kinds: set[str] = set()
+    for one in (schema, *schema.get("anyOf", ())):
+        kind = one.get("type", ())
+        kinds.update([kind] if isinstance(kind, str) else kind)
+    for name, reader in _BY_SCHEMA.items():
+        if name in kinds:
+            return reader
+    return None
+
+
 def _boolean(text: str, field: str) -> Any:
     value = _BOOLEANS.get(text)
     if value is None:
@@ -220,3 +239,12 @@ def _structured(text: str, field: str) -> Any:
         return loads_strict(text)
     except JsonError as error:
         raise invalid_params(field, text, "JSON text", error.reason) from None
+
+
+_BY_SCHEMA: Final[Mapping[str, Prepare | None]] = {
+    "string": None,
+    "boolean": _boolean,
+    "integer": _integer,
+    "array": _structured,
+    "object": _structured,
+}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from merkat.api.forwarding import Forwarder
 from merkat.api.registry import NoParams, Registry
@@ -16,6 +19,21 @@ venue = Registry()
 @venue.method("venue/get_state_root", summary="A root.")
 def get_state_root(context: Any, params: NoParams) -> dict[str, str]:
     return {"state_root": "0x01"}
+
+
+class EchoParams(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    count: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    flag: bool = False
+    name: str = ""
+    amount: Decimal = Decimal(0)
+    items: list[int] = []
+    more: dict[str, Any] | None = None
+    kind: Literal["1", "2"] = "1"
+
+
+@venue.method("venue/echo", summary="Returns what it is given.")
+def echo(context: Any, params: EchoParams) -> EchoParams:
+    return params
 
 
 def test_results_and_errors_pass_through() -> None:
@@ -35,6 +53,49 @@ def test_results_and_errors_pass_through() -> None:
                 assert (error["code"], error["message"]) == (-32601, "Method not found")
                 error = (await wire.call("public/nothing"))["error"]
                 assert error["code"] == -32601, "only venue/ is handed on"
+        finally:
+            await forward.close()
+            await other.stop()
+
+    asyncio.run(story())
+
+
+def test_texts_of_a_query_are_read_as_the_venue_describes_them() -> None:
+    async def story() -> None:
+        other = await serve(build_app(venue, None))
+        forward = Forwarder(other.ws_url)
+        path = "/api/v2/venue/echo?"
+        try:
+            async with small_server(forward=forward) as small, small.wire() as wire:
+                query = 'count=12&flag=true&name=7&amount=0.10&items=[1,2]&more={"a":1}&kind=2'
+                status, answer = await small.get(path + query)
+                assert (status, answer["result"]) == (
+                    200,
+                    {
+                        "count": 12,
+                        "flag": True,
+                        "name": "7",
+                        "amount": 0.1,
+                        "items": [1, 2],
+                        "more": {"a": 1},
+                        "kind": "2",
+                    },
+                )
+                assert (await small.get("/api/v2/venue/echo"))[1]["result"]["count"] is None
+                for wrong, field in (
+                    ("count=1.5", "count"),
+                    ("count=x", "count"),
+                    ("flag=1", "flag"),
+                    ("items=1", "items"),
+                    ("items=[", "items"),
+                    ("nothing=1", "nothing"),
+                ):
+                    status, answer = await small.get(path + wrong)
+                    error = answer["error"]
+                    assert (status, error["code"], error["data"]["param"]) == (400, -32602, field)
+                assert (await small.get("/api/v2/venue/none?x=1"))[1]["error"]["code"] == -32601
+                error = (await wire.call("venue/echo", count="12"))["error"]
+                assert error["code"] == -32602, "JSON says itself what is a number"
         finally:
             await forward.close()
             await other.stop()
