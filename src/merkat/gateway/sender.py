@@ -34,10 +34,10 @@ CANCELS_IN_FLIGHT_MAX: Final = 5_120
 ORDER_REQUESTS_MAX: Final = 40
 CANCEL_REQUESTS_MAX: Final = 20
 # More than these are signed beside the event loop: a thread costs more than a few signatures.
-SIGN_INLINE_MAX: Final = 16
+SIGN_INLINE_MAX: Final = 32
 # How long commands are gathered while others are in flight, and how many are enough.
 GATHER_S: Final = 0.001
-GATHER_COMMANDS: Final = 64
+GATHER_COMMANDS: Final = 32
 # So many rounds of the event loop bring no further command when a burst has ended.
 STILL_ROUNDS: Final = 4
 UNSENT_S_MAX: Final = 5.0
