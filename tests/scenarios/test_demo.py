@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from merkat.api.client import RpcClient, RpcError
-from merkat.demo.child import GRACE_S
+from merkat.cli._child import GRACE_S
 
 COMMAND = [sys.executable, "-c", "from merkat.cli import main; main()"]
 STOP_S = 10.0

@@ -53,7 +53,7 @@ class Child:
     """A `merkat` command as a process that has said that it is ready."""
 
     def __init__(self, log: Path, *arguments: str) -> None:
-        command = [sys.executable, "-m", "merkat.demo.child", *arguments]
+        command = [sys.executable, "-m", "merkat.cli._child", *arguments]
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink

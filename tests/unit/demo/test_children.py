@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from merkat.demo import child
+from merkat.cli import _child as child
 from merkat.demo.children import Child, ChildError
 
 READY = """
@@ -31,7 +31,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         textwrap.dedent(
             f"""
             import sys, threading
-            from merkat.demo import child
+            from merkat.cli import _child as child
             threading.Thread(target=child._follow_parent, daemon=True).start()
             exec(open({str(tmp_path / "program.py")!r}).read())
             """
@@ -40,7 +40,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = asyncio.create_subprocess_exec
 
     async def start(program: str, *arguments: str, **options: object) -> object:
-        assert arguments[:2] == ("-m", "merkat.demo.child")
+        assert arguments[:2] == ("-m", "merkat.cli._child")
         return await original(program, str(wrapper), *arguments[2:], **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start)

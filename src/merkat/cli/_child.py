@@ -3,7 +3,7 @@
 The parent holds the other end of standard input. When it is gone, however it ended, that end is
 closed: this process then asks itself to stop, and after a grace time it is stopped.
 
-    python -m merkat.demo.child up --data DIR ...
+    python -m merkat.cli._child up --data DIR ...
 """
 
 from __future__ import annotations
