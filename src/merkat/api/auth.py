@@ -28,9 +28,14 @@ _SCOPES: Final = {
     "trade": {SCOPE_READ, SCOPE_TRADE},
     "account:read": {SCOPE_READ},
     "account:read_write": {SCOPE_READ},
+    "trade:none": {SCOPE_READ},
     "trade:read": {SCOPE_READ},
     "trade:read_write": {SCOPE_READ, SCOPE_TRADE},
 }
+# Words of a scope that ask for no access: beside them a client gets all that it may.
+_BESIDE: Final = re.compile(
+    r"connection|mainaccount|(?:session|expires|ip):.*|(?!account:|trade:).+:none", re.DOTALL
+)
 
 
 class Clients(Protocol):
@@ -266,17 +271,23 @@ class Authenticator:
         return grant
 
     def _scopes(self, text: str, allowed: frozenset[str]) -> tuple[frozenset[str], str, int]:
-        """Return scopes, name and lifetime of what was asked for; unknown words are ignored."""
+        """Return scopes, name and lifetime of what was asked for.
+
+        A word that nobody knows, such as `wallet:read_write`, gives nothing: what is asked for can
+        only make a token smaller.
+        """
         asked: set[str] = set()
+        narrowed = False
         name, seconds = "", self._limits.token_seconds
         for word in text.split():
+            narrowed = narrowed or not _BESIDE.fullmatch(word)
             asked |= _SCOPES.get(word, set())
             kind, _, rest = word.partition(":")
             if kind == "session" and _NAME.fullmatch(rest):
                 name = rest
             if kind == "expires" and rest.isascii() and rest.isdigit() and len(rest) < 10:
                 seconds = max(1, min(int(rest), seconds))
-        return (allowed & asked if asked else allowed), name, seconds
+        return (allowed & asked if narrowed else allowed), name, seconds
 
 
 def scope_text(grant: Grant) -> str:

@@ -364,17 +364,22 @@ def test_tokens_of_a_client_are_bounded_and_the_oldest_go() -> None:
         ("", BOTH, "connection account:read trade:read_write"),
         ("session:bot", BOTH, "session:bot account:read trade:read_write"),
         (
-            "connection mainaccount wallet:none foo",
+            "connection mainaccount wallet:none expires:60 ip:127.0.0.1",
             BOTH,
             "connection account:read trade:read_write",
         ),
+        ("wallet:read_write foo session:x", frozenset(), "session:x"),
+        ("foo", frozenset(), "connection"),
+        ("trade:none", frozenset({"read"}), "connection account:read trade:read"),
+        ("account:none", frozenset(), "connection"),
+        ("foo trade:read", frozenset({"read"}), "connection account:read trade:read"),
         ("trade:read", frozenset({"read"}), "connection account:read trade:read"),
         ("account:read", frozenset({"read"}), "connection account:read trade:read"),
         ("account:read_write trade:read_write", BOTH, "connection account:read trade:read_write"),
-        ("session:a\tb session:" + "x" * 65, BOTH, "session:a account:read trade:read_write"),
+        ("session:a\tsession:" + "x" * 65, BOTH, "session:a account:read trade:read_write"),
     ],
 )
-def test_scopes_narrow_and_unknown_ones_are_ignored(
+def test_scopes_narrow_and_unknown_ones_give_nothing(
     scope: str, scopes: frozenset[str], text: str
 ) -> None:
     grant, result = Desk().credentials(scope=scope)
