@@ -1,9 +1,10 @@
 //! What can be read of the machine for display: nothing here changes what it does.
 
 use merkat_pricing::{Row, Rows, kind};
-use merkat_settle::Account;
+use merkat_settle::{Account, Order};
 use merkat_values::constants::RATE_ONE;
 
+use crate::book::{BUY, SELL};
 use crate::engine::Engine;
 
 /// What an account has and must have, in 1e-6 USD.
@@ -113,6 +114,16 @@ impl Engine {
             }
         }
         levels
+    }
+
+    /// The newest body of every resting order: listings ascending, bids then asks, in their priority.
+    pub fn resting_orders(&self) -> impl Iterator<Item = &Order> {
+        let listings = self.state.instruments().iter();
+        let sides = listings.flat_map(|(listing, _)| [(listing, BUY), (listing, SELL)]);
+        let orders = sides.flat_map(|(listing, side)| {
+            self.books[listing as usize - 1].orders(&self.orders.slab, side)
+        });
+        orders.map(|index| &self.orders.detail(index).order)
     }
 
     /// The mark of a listing in 1e-6 USD; nothing where it has none.

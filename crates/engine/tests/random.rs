@@ -17,13 +17,25 @@ enum Step {
         offset: i64,
         lots: i64,
         kind: u8,
+        slot: u8,
+    },
+    Session {
+        account: u32,
+        slot: u8,
+        usd: u64,
+        seconds: u64,
+    },
+    Revoke {
+        account: u32,
+        slot: u8,
+        floor: u64,
     },
     Mutated {
         byte: usize,
         value: u8,
         kind: u8,
     },
-    Cancel(u32),
+    Cancel(u32, u8),
     Floor(u32, u64),
     Cash {
         account: u32,
@@ -42,10 +54,13 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(Step::Bytes),
-        20 => (1u32..9, 0u8..2, prop_oneof![Just(0u8), Just(1), Just(2), Just(5)], -300i64..300, 1i64..4_000_000, 1u8..4)
-            .prop_map(|(account, side, flags, offset, lots, kind)| Step::Order { account, side, flags, offset, lots, kind }),
-        2 => (0usize..140, any::<u8>(), 1u8..8).prop_map(|(byte, value, kind)| Step::Mutated { byte, value, kind }),
-        2 => (1u32..9).prop_map(Step::Cancel),
+        20 => (1u32..9, 0u8..2, prop_oneof![Just(0u8), Just(1), Just(2), Just(5)], -300i64..300, 1i64..4_000_000, 1u8..4, 0u8..4)
+            .prop_map(|(account, side, flags, offset, lots, kind, slot)| Step::Order { account, side, flags, offset, lots, kind, slot }),
+        1 => (1u32..9, 0u8..4, 1u64..4_000_000, 1u64..400)
+            .prop_map(|(account, slot, usd, seconds)| Step::Session { account, slot, usd, seconds }),
+        1 => (1u32..9, 0u8..4, 0u64..40).prop_map(|(account, slot, floor)| Step::Revoke { account, slot, floor }),
+        2 => (0usize..140, any::<u8>(), 1u8..11).prop_map(|(byte, value, kind)| Step::Mutated { byte, value, kind }),
+        2 => (1u32..9, 0u8..4).prop_map(|(account, slot)| Step::Cancel(account, slot)),
         1 => (1u32..9, 0u64..40).prop_map(|(account, floor)| Step::Floor(account, floor)),
         2 => (1u32..10, 0u32..10, 0u64..2_000_000).prop_map(|(account, to, amount)| Step::Cash { account, to, amount }),
         1 => (1u32..9, 1u64..1_000_000).prop_map(|(account, usd)| Step::Deposit(account, usd)),
@@ -68,6 +83,14 @@ impl Player {
     fn new() -> Self {
         let mut venue = Venue::open(8);
         venue.fund(0, 1_000_000);
+        for account in 1..=8 {
+            for slot in 1..=3 {
+                let mut session = venue.session(account, slot);
+                session.notional = 100_000 * u64::from(slot) * USD as u64;
+                let nonce = venue.nonce(account);
+                venue.open_session(account, slot, session, nonce);
+            }
+        }
         Self {
             venue,
             index: 100_000,
@@ -82,11 +105,20 @@ impl Player {
         flags: u8,
         offset: i64,
         lots: i64,
-        kind: u8,
+        (kind, slot): (u8, u8),
     ) -> Output {
-        let mut order = self
-            .venue
-            .order(account, side, self.index + offset, lots * LOT);
+        let usd = self.index + offset;
+        let venue = &mut self.venue;
+        let mut order = venue.session_order(account, slot, side, usd, lots * LOT);
+        if slot > 0 {
+            order.expiry_ns = venue.time_ns + 60 * SECOND_NS;
+            // Worth about what its session allows: an index that moves decides.
+            if let Some(session) = venue.engine.state().sessions().get(account, slot) {
+                let most = i128::from(session.notional) * i128::from(COIN) / i128::from(usd * USD);
+                let size = most * i128::from(980 + lots % 40) / 1_000;
+                order.size = (size as i64 / LOT).max(1) * LOT;
+            }
+        }
         order.flags = flags;
         if flags & 1 == 1 {
             order.expiry_ns = self.venue.time_ns + 10 * SECOND_NS;
@@ -149,16 +181,38 @@ impl Player {
                 offset,
                 lots,
                 kind,
-            } => self.order(*account, *side, *flags, *offset, *lots, *kind),
+                slot,
+            } => self.order(*account, *side, *flags, *offset, *lots, (*kind, *slot)),
+            Step::Session {
+                account,
+                slot,
+                usd,
+                seconds,
+            } => {
+                let mut session = venue.session(*account, *slot);
+                session.notional = usd * USD as u64;
+                session.expiry_ns = venue.time_ns + seconds * SECOND_NS;
+                let nonce = venue.nonce(*account);
+                venue.open_session(*account, *slot, session, nonce)
+            }
+            Step::Revoke {
+                account,
+                slot,
+                floor,
+            } => {
+                let nonce = venue.nonce(*account);
+                venue.revoke_session(*account, *slot, *floor, nonce)
+            }
             Step::Mutated { byte, value, kind } => self.mutated(*byte, *value, *kind),
-            Step::Cancel(account) => {
+            Step::Cancel(account, slot) => {
                 let known = self
                     .last
                     .iter()
                     .rev()
                     .find(|known| known.account == *account)?;
-                let known = *known;
-                self.venue.cancel(&known)
+                let (known, key) = (*known, key_of(*account, *slot));
+                let nonce = venue.nonce(*account);
+                venue.cancel_signed(&known, nonce, key, 27)
             }
             Step::Floor(account, floor) => venue.floor(*account, *floor),
             Step::Cash {

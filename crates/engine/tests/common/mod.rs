@@ -7,8 +7,10 @@ pub mod derivatives;
 
 use merkat_engine::Engine;
 use merkat_engine::command::signature_count;
-use merkat_settle::Order;
+use merkat_settle::ops::{SessionOpen, SessionRevoke};
+use merkat_settle::{Order, Session};
 use merkat_values::codec::Writer;
+use merkat_values::constants::SECP256K1;
 use merkat_values::keccak::keccak256;
 
 pub const START_NS: u64 = 1_750_000_000_000_000_000;
@@ -156,6 +158,13 @@ pub fn owner_of(account: u32) -> [u8; 20] {
     owner
 }
 
+/// The key of a slot, 0 the wallet's.
+pub fn key_of(account: u32, slot: u8) -> [u8; 20] {
+    let mut key = owner_of(account);
+    key[0] += slot;
+    key
+}
+
 impl Default for Venue {
     fn default() -> Self {
         Self::new()
@@ -219,6 +228,7 @@ impl Venue {
             assert!(group.fund >= 0, "a fund is negative");
             total += group.fund;
         }
+        self.assert_sessions();
         let mut delivering = false;
         for (listing, instrument) in state.instruments().iter() {
             let (sum, long, gross) = sums.get(&listing).copied().unwrap_or_default();
@@ -244,6 +254,18 @@ impl Venue {
                 total, globals.deposited[0] as i128,
                 "cash appeared or vanished"
             );
+        }
+    }
+
+    /// Section 3 of sessions: a resting order of a session has an open one that lasts as long.
+    fn assert_sessions(&self) {
+        let state = self.engine.state();
+        for order in self.engine.resting_orders() {
+            let session = state.sessions().get(order.account, order.slot);
+            let lasts = session.is_some_and(|session| {
+                session.state == Session::OPEN && session.expiry_ns >= order.expiry_ns
+            });
+            assert!(order.slot == 0 || lasts, "a session order alone: {order:?}");
         }
     }
 
@@ -418,11 +440,10 @@ impl Venue {
         }
     }
 
+    /// The order of a command, signed by the key of its slot with secp256k1.
     pub fn send_order(&mut self, kind: u8, order: &Order) -> Output {
-        let mut command = vec![1, kind];
-        order.write(&mut command);
-        command.put(&[27; 65]);
-        self.send(&command, &[owner_of(order.account)])
+        let key = key_of(order.account, order.slot);
+        self.send_signed(kind, order, key, SECP256K1)
     }
 
     pub fn place(&mut self, order: &Order) -> Output {
@@ -481,6 +502,82 @@ impl Venue {
         command.put_u64(nonce);
         command.put(&[27; 65]);
         self.send(&command, &[owner_of(account)])
+    }
+
+    /// An order as `send_order`, signed by the key and scheme that are given.
+    pub fn send_signed(&mut self, kind: u8, order: &Order, key: [u8; 20], scheme: u8) -> Output {
+        let mut command = vec![1, kind];
+        order.write(&mut command);
+        command.put(&[25 + 2 * scheme; 65]);
+        self.send(&command, &[key])
+    }
+
+    /// The cancel of an order, signed by the key that is given.
+    pub fn cancel_signed(&mut self, order: &Order, nonce: u64, key: [u8; 20], v: u8) -> Output {
+        let mut command = vec![1, 4];
+        command.put_u32(order.account);
+        command.put_u8(order.slot);
+        command.put_u32((order.expiry_ns / HOUR_NS) as u32);
+        command.put_u40(order.counter);
+        command.put_u64(nonce);
+        command.put(&[v; 65]);
+        self.send(&command, &[key])
+    }
+
+    /// A session that may do everything for thirty days.
+    pub fn session(&self, account: u32, slot: u8) -> Session {
+        Session {
+            state: 0,
+            scheme: SECP256K1,
+            key: key_of(account, slot),
+            groups: u64::MAX,
+            kinds: 31,
+            notional: u64::MAX,
+            expiry_ns: self.time_ns + 30 * DAY_NS,
+        }
+    }
+
+    pub fn open_session(&mut self, account: u32, slot: u8, session: Session, nonce: u64) -> Output {
+        let mut command = vec![1, 9];
+        let signature = [27; 65];
+        let open = SessionOpen {
+            account,
+            slot,
+            session,
+            nonce,
+            signature,
+        };
+        open.write(&mut command);
+        self.send(&command, &[owner_of(account)])
+    }
+
+    pub fn revoke_session(&mut self, account: u32, slot: u8, floor: u64, nonce: u64) -> Output {
+        let mut command = vec![1, 10];
+        let signature = [27; 65];
+        let revoke = SessionRevoke {
+            account,
+            slot,
+            floor,
+            nonce,
+            signature,
+        };
+        revoke.write(&mut command);
+        self.send(&command, &[owner_of(account)])
+    }
+
+    /// An order as `order` that a session signs.
+    pub fn session_order(
+        &mut self,
+        account: u32,
+        slot: u8,
+        side: u8,
+        usd: i64,
+        size: i64,
+    ) -> Order {
+        Order {
+            slot,
+            ..self.order(account, side, usd, size)
+        }
     }
 
     /// Any bytes, with as many nonsense signers as they have signatures.
