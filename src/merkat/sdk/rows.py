@@ -15,6 +15,7 @@ _GROUP_WORDS: Final = 29
 _INSTRUMENT_WORDS: Final = 4
 _ACCOUNT_WORDS: Final = 8  # without the root of its positions
 _ORDER_WORDS: Final = 3
+_SESSION_WORDS: Final = 2
 _KEY_BYTES: Final = 12
 _ROW_HEAD: Final = Struct(">IBqQ12q")
 
@@ -95,6 +96,7 @@ def risk_records(snapshot: bytes) -> tuple[RiskRecord, ...]:
         reader.raw(4 + _WORD * _ACCOUNT_WORDS)
         reader.raw(reader.number(4) * (2 + _WORD))
     reader.raw(reader.number(4) * (_KEY_BYTES + _WORD * _ORDER_WORDS))
+    reader.raw(reader.number(4) * (4 + _WORD * _SESSION_WORDS))
     records = tuple(_record(reader) for _ in range(reader.number(4)))
     if reader.at != len(reader.data):
         raise ValueError(f"snapshot: {len(reader.data) - reader.at} bytes follow the risk records")
