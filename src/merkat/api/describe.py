@@ -235,7 +235,6 @@ def _path(
             "method": {"const": method.name},
             "params": parameters,
         },
-        "additionalProperties": False,
     }
     request = {"required": True, "content": {"application/json": {"schema": body}}}
     return {

@@ -12,26 +12,38 @@ import pytest
 
 from merkat.api.describe import openapi, openrpc
 from merkat.api.registry import NoParams, Registry
+from tests.unit.api.golden_files import FILES, GOLDEN, plain, short, whole
 from tests.unit.api.small_server import registry
 
-FOLDER = Path(__file__).parent
+
+def golden(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def golden(name: str) -> Any:
-    return json.loads((FOLDER / name).read_text())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_the_document_is_the_one_that_was_read(path: Path) -> None:
+    assert FILES[path]() == golden(path), (
+        "if the difference is meant: python -m tests.unit.api.golden_files, and read it"
+    )
 
 
-def without_version(document: dict[str, Any]) -> dict[str, Any]:
-    document["info"].pop("version")
-    return document
+def test_a_parameter_of_another_type_is_a_difference() -> None:
+    document = FILES[GOLDEN / "openrpc.json"]()
+    changed = plain(openapi(whole()))
+    before = short(changed)
+    changed["paths"]["/private/buy"]["get"]["parameters"][0]["required"] ^= True
+    after = short(changed)
+    assert before["sha256"] != after["sha256"]
+    assert before["methods"]["private/buy"] != after["methods"]["private/buy"]
+    assert {method["name"] for method in document["methods"]} == before["methods"].keys()
 
 
-@pytest.mark.parametrize(
-    ("describe", "name"), [(openapi, "golden_openapi.json"), (openrpc, "golden_openrpc.json")]
-)
-def test_the_document_is_the_one_that_was_read(describe: Any, name: str) -> None:
-    made = json.loads(json.dumps(without_version(describe(registry))))
-    assert made == golden(name), f"look at the difference; if it is meant, write {name} anew"
+def test_names_of_parameters_are_unique_and_their_types_are_said() -> None:
+    for method in FILES[GOLDEN / "openrpc.json"]()["methods"]:
+        names = [item["name"] for item in method["params"]]
+        assert len(set(names)) == len(names)
+        for item in method["params"]:
+            assert item["schema"], f"{method['name']} {item['name']}: anything at all?"
 
 
 def test_the_order_of_registration_does_not_matter() -> None:

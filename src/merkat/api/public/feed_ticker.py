@@ -14,7 +14,6 @@ from merkat.api.public.service import (
     KINDS,
     check_currency,
     group_of_index,
-    index_name,
     milliseconds,
     registry,
     select,
@@ -174,9 +173,10 @@ class IndexFeed:
     private = False
     interval_ms = 0
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, name: str) -> None:
         self.topics: frozenset[Topic] = frozenset({("index", group.group)})
         self._group = group
+        self._name = name  # as it was asked for: clients look for it by that
 
     def collect(self) -> list[IndexShape]:
         """Return the index now."""
@@ -185,7 +185,7 @@ class IndexFeed:
             IndexShape(
                 timestamp=milliseconds(group.epoch_time),
                 price=usd(group.index),
-                index_name=index_name(group),
+                index_name=self._name,
             )
         ]
 
@@ -287,7 +287,7 @@ def index_channel(context: Context, name: str, words: list[str]) -> IndexFeed:
     """Return the feed of an index."""
     if len(words) != 2:
         raise unknown_channel(name, "deribit_price_index.btc_usdc")
-    return IndexFeed(group_of_index(view_of(context), words[1], "channels"))
+    return IndexFeed(group_of_index(view_of(context), words[1], "channels"), words[1].lower())
 
 
 @registry.channel(

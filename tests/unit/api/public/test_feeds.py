@@ -180,6 +180,12 @@ def test_tickers_quotes_and_indices_tell_what_is_different(venue: OptionVenue) -
     assert news(perpetual)[0]["index_price"] == 60_010
 
 
+@pytest.mark.parametrize("name", ["btc_usdc", "btc_usd"])
+def test_an_index_goes_by_the_name_that_was_asked_for(venue: OptionVenue, name: str) -> None:
+    (told,) = news(Asker(venue.observer).feed(f"deribit_price_index.{name}"))
+    assert told["index_name"] == name
+
+
 def test_incremental_tickers_add_up(venue: OptionVenue) -> None:
     ask = Asker(venue.observer)
     feed = ask.feed(f"incremental_ticker.{PERPETUAL}")
