@@ -46,11 +46,12 @@ class Demo:
 def start_demo(log: Path, *more: str) -> Demo:
     """Start `merkat demo --keep --port 0 --json`; returns when it has said where it is."""
     arguments = ["demo", "--keep", "--port", "0", "--json", *more]
-    command = [sys.executable, "-c", "from merkat.cli import main; main()", *arguments]
+    # It ends when these tests do, however they end.
+    command = [sys.executable, "-m", "merkat.cli._child", *arguments]
     start_s = time.monotonic()
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
         )
     try:
         demo = demo_of_line(_first_line(process, log))
@@ -98,8 +99,9 @@ def end(process: subprocess.Popen[bytes]) -> float:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
     return time.monotonic() - start_s
 
 

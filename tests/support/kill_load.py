@@ -50,6 +50,7 @@ class Load:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
+        self.parent = os.getppid()
         self.log = Log(Path(options.log))
         self.random = random.Random(f"merkat kill load {options.seed} {options.first}")
         self.number = int(options.first)
@@ -58,8 +59,8 @@ class Load:
         self.connected = asyncio.Event()
 
     def stopping(self) -> bool:
-        """Whether the stop file is there."""
-        return Path(self.options.stop).exists()
+        """Whether the stop file is there, or nobody is left who could write it."""
+        return Path(self.options.stop).exists() or os.getppid() != self.parent
 
     async def run(self) -> None:
         """Work until the stop file is there."""

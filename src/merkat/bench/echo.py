@@ -2,7 +2,7 @@
 
     python -m merkat.bench.echo REPLY_BYTES
 
-says its port in one JSON line and ends with SIGTERM. What it does is the least that a server on
+says its port in one JSON line and ends with SIGTERM, or with the process that started it. What it does is the least that a server on
 WebSocket can do: no JSON, no signature, no venue.
 """
 
@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
+from typing import Final
 
 import uvloop
 from picows import (
@@ -23,6 +25,9 @@ from picows import (
     WSUpgradeRequest,
     ws_create_server,
 )
+
+
+PARENT_S: Final = 1.0  # so often it looks whether who started it is still there
 
 
 class Echo(WSListener):
@@ -53,7 +58,10 @@ async def serve(reply_bytes: int) -> None:
     loop.add_signal_handler(signal.SIGTERM, ending.set)
     port = server.sockets[0].getsockname()[1]
     print(json.dumps({"url": f"ws://127.0.0.1:{port}/"}), flush=True)
-    await ending.wait()
+    parent = os.getppid()
+    while not ending.is_set() and os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), PARENT_S)
     server.close()
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(server.wait_closed(), 1)

@@ -54,11 +54,11 @@ class Child:
 
     def __init__(self, arguments: list[str], log: Path) -> None:
         self.log = log
-        # The console script may be absent where merkat runs from its sources.
-        command = [sys.executable, "-c", "from merkat.cli import main; main()", *arguments]
+        # It ends when this process does, however that ends: it reads the other end of its stdin.
+        command = [sys.executable, "-m", "merkat.cli._child", *arguments]
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink
             )
         try:
             self.ready: dict[str, Any] = self._ready_line()
@@ -107,8 +107,9 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        for end in (self.process.stdin, self.process.stdout):
+            if end is not None:
+                end.close()
         return code
 
 
