@@ -2,8 +2,8 @@
 
     python -m merkat.bench.echo REPLY_BYTES
 
-says its port in one JSON line and ends with SIGTERM, or with the process that started it. What it does is the least that a server on
-WebSocket can do: no JSON, no signature, no venue.
+says its port in one JSON line and ends with SIGTERM, or with the process that started it. What it
+does is the least that a server on WebSocket can do: no JSON, no signature, no venue.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from picows import (
     WSUpgradeRequest,
     ws_create_server,
 )
-
 
 PARENT_S: Final = 1.0  # so often it looks whether who started it is still there
 
