@@ -55,7 +55,7 @@ def guarded(body: Callable[[], int]) -> int:
             from merkat import _core
 
             refuses = isinstance(error, _core.JournalRefusedError)
-            sys.stderr.write(f"merkat: {error}\n")
+            sys.stderr.write(f"merkat: {str(error) or repr(error)}\n")
             return REFUSED_INPUT if refuses else ENVIRONMENT
         name = f"{error.filename}: " if error.filename else ""
         message, code = f"{name}{error.strerror or error}", ENVIRONMENT

@@ -113,16 +113,18 @@ class Kept:
             await self.stage.tell(report)
         except (OracleError, LinkBusyError) as error:
             self._failed(error)
-        except LinkClosedError as error:
+        except (LinkClosedError, OSError) as error:
             self._failed(error)
-            await self.stage.follow(observe=False)
+            # A venue that is too slow to answer now is asked again with the next report.
+            with contextlib.suppress(LinkClosedError, OSError):
+                await self.stage.follow(observe=False)
         else:
             self.failures = 0
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         if self.failures > FAILURES_MAX:
-            raise StageError(f"the oracle fails again and again: {error}") from error
+            raise StageError(f"the oracle fails again and again: {error!r}") from error
 
     async def _trade(self) -> None:
         while True:
@@ -139,7 +141,7 @@ class Kept:
                 await turn.bot.act(now_ms)
             except RpcError as error:
                 desk.refused[error.code] += 1
-            except (RpcClosedError, TimeoutError):
+            except (RpcClosedError, OSError):
                 await self._connect_again(desk)
         self._step += 1
 
@@ -148,7 +150,7 @@ class Kept:
         assert self._crowd is not None, "everybody was gathered"
         name = next(name for name, one in self._crowd.desks.items() if one is desk)
         old = self.stage.apis[name]
-        with contextlib.suppress(OSError, RpcClosedError, RpcError, TimeoutError):
+        with contextlib.suppress(OSError, RpcClosedError, RpcError):
             await old.close()
             self.stage.apis[name] = await self.stage.connect(name)
             desk.api = self.stage.apis[name]

@@ -35,10 +35,12 @@ class Standing:
 
     Attributes:
         number: of the newest vector that was taken up, 0 before the first.
+        log_number: of the newest command that was seen, 0 before the first.
     """
 
     def __init__(self) -> None:
         self.number = 0
+        self.log_number = 0
         self._refused: OrderedDict[int, None] = OrderedDict()
 
     def on_released(self, frame: ReleasedFrame) -> None:
@@ -49,6 +51,7 @@ class Standing:
                     self._refused[log_number] = None
                 elif event[0] == _EPOCH:
                     self.number = int.from_bytes(event[_NUMBER], "big")
+            self.log_number = log_number
         while len(self._refused) > KEPT_REFUSALS:
             self._refused.popitem(last=False)
 

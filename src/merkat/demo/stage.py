@@ -141,7 +141,11 @@ class Stage:
             self._observer = (
                 Observer(hello.domain, hello.sequencer, self.board) if observe else None
             )
-        known = hello.head if self._observer is None else self._observer.log_number
+        if self._observer is not None:
+            known = self._observer.log_number
+        else:
+            # After a cut nothing may be missed: the oracle stands where its newest vector does.
+            known = self.oracle.standing.log_number or hello.head
         self._link = await LinkClient.connect(
             url, follow_from=known + 1, on_released=self._on_released
         )

@@ -55,6 +55,7 @@ class FakeStage:
         self.apis: dict[str, Any] = {name: bot.desk.api for name, bot in bots.items()}
         self.connected: list[str] = []
         self.followed = 0
+        self.unreachable: list[Exception] = []
         self._errors = errors
 
     async def connect(self, name: str) -> Line:
@@ -63,6 +64,8 @@ class FakeStage:
 
     async def follow(self, observe: bool) -> None:
         self.followed += 1
+        if self.unreachable:
+            raise self.unreachable.pop(0)
 
     async def tell(self, report: object) -> None:
         if self._errors:
@@ -109,6 +112,16 @@ def test_a_refused_oracle_reports_again_and_a_closed_link_is_followed_anew() -> 
     assert (kept.failures, stage.followed) == (3, 1)
     asyncio.run(kept._report())
     assert kept.failures == 0, "a report that is taken makes all good"
+
+
+def test_a_venue_that_cannot_be_followed_yet_is_asked_again_with_the_next_report() -> None:
+    kept, stage = kept_with({}, LinkClosedError("cut"), TimeoutError(), LinkClosedError("cut"))
+    stage.unreachable = [LinkClosedError("no venue answers"), TimeoutError()]
+    for _ in range(3):
+        asyncio.run(kept._report())
+    assert (kept.failures, stage.followed) == (3, 3), "no failure of the link ends the venue"
+    asyncio.run(kept._report())
+    assert kept.failures == 0
 
 
 def test_canary_an_oracle_that_fails_for_ever_ends_the_demonstration() -> None:
