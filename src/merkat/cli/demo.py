@@ -69,6 +69,7 @@ def command(
         for folder in (data, evidence):
             if folder is not None and folder.exists() and any(folder.iterdir()):
                 raise _common.refused(f"{folder}: is not empty; name a new folder")
+        _check_free(host, port)
         options = Options(seed, fast, host, port, data, evidence)
         try:
             return _keep(options, json) if keep else _play(options, json, started_s)
@@ -76,6 +77,23 @@ def command(
             raise _common.CommandError(_common.CHECK_SAID_NO, str(error)) from error
 
     return _common.guarded(body)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse an address that the gateway could not listen on, before anything is started."""
+    import socket
+
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise _common.CommandError(
+            _common.ENVIRONMENT,
+            f"host {host}, port {port}: cannot be listened on ({error.strerror or error}); name "
+            "another with --host and --port, port 0 picks a free one",
+        ) from error
 
 
 def _play(options: Options, as_json: bool, started_s: float) -> int:
