@@ -41,3 +41,16 @@ def test_every_figure_of_settlement_is_there(capsys: pytest.CaptureFixture[str])
     assert figures["bytes_per_fill_1"]["value"] > figures["bytes_per_fill_3"]["value"]
     assert all(figures[name]["value"] < 24_576 for name in figures if name.startswith("code_"))
     assert figures["gas_claim"]["value"] < figures["gas_claim"]["goal"]
+
+
+def test_the_api_is_measured_through_real_children(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.command("api", short=True, json=True) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    for name in ("order_ack_1_in_flight", "order_ack_64_in_flight"):
+        assert 0 < figures[name]["p50_ms"] <= figures[name]["p99_ms"], name
+        assert figures[name]["ratio"] > 0, "the echo stands beside it"
+    assert figures["orders"]["rate"] > 0
+    assert figures["orders"]["control_rate"] > 0
+    assert figures["cpu_gateway_64_in_flight"]["value"] > 0
+    probes = {"fdatasync_before", "fdatasync_after"}
+    assert probes <= figures.keys(), "the disk is probed before and after"
