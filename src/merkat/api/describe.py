@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from importlib.metadata import version
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -159,7 +160,12 @@ def _plain(schema: Any, decimal_types: list[str]) -> Any:
         rest = {key: value for key, value in schema.items() if key not in ("type", "format")}
         kind: Any = decimal_types if len(decimal_types) > 1 else decimal_types[0]
         return {"type": kind, **{key: _plain(item, decimal_types) for key, item in rest.items()}}
-    return {key: _plain(item, decimal_types) for key, item in schema.items()}
+    return {
+        key: cleandoc(item)
+        if key == "description" and isinstance(item, str)
+        else _plain(item, decimal_types)
+        for key, item in schema.items()
+    }
 
 
 def _renamed(schema: Any, names: set[str]) -> Any:

@@ -105,6 +105,26 @@ def test_a_type_that_is_parameter_and_result_is_described_as_both() -> None:
     assert references(body) == ["#/components/schemas/BothAsParameter"]
 
 
+class Long(msgspec.Struct, forbid_unknown_fields=True):
+    """A line.
+
+    Another one.
+    """
+
+    amount: Decimal = Decimal(0)
+
+
+def test_descriptions_are_without_the_indentation_of_their_source() -> None:
+    registry = Registry()
+
+    @registry.method("public/a", summary="A.")
+    def same(context: Any, params: Long) -> None:
+        return None
+
+    found = openapi(registry)["components"]["schemas"]["Long"]
+    assert found["description"] == "A line.\n\nAnother one."
+
+
 def test_an_empty_registry_is_described_too() -> None:
     empty = Registry()
     empty.method("public/a", summary="A.")(nothing)
