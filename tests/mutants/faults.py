@@ -240,5 +240,26 @@ ENGINE_MORE = (
         "debt.min(group.fund.min(day_allowance(group)).max(0))",
         "debt.min(group.fund)",
     ),
+    Mutant(
+        "any curve signs for a session",
+        "S-03",
+        "crates/settle/src/checks.rs",
+        "let signed = || scheme_of(signature) == Some(scheme);",
+        "let signed = || scheme_of(signature) == Some(scheme) || true;",
+    ),
+    Mutant(
+        "an order of a session may outlive it",
+        "K-12",
+        "crates/settle/src/sessions.rs",
+        "let outlived = order.expiry_ns <= session.expiry_ns;",
+        "let outlived = order.expiry_ns > 0;",
+    ),
+    Mutant(
+        "a maker worth too much is matched",
+        "M-09",
+        "crates/engine/src/session.rs",
+        "if order.slot == 0 || detail.opened_version == order.version {",
+        "if order.slot == 0 || detail.opened_version <= order.version {",
+    ),
     *ENGINE_OPTIONS,
 )

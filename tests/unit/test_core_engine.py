@@ -219,3 +219,71 @@ def test_what_is_read_of_an_engine_is_what_it_holds() -> None:
     )
     assert engine.book(1, 1) == ([(99_000 * USD, 3_000)], [(101_000 * USD, 7_000)])
     assert engine.book(1, 0) == engine.book(3, 10) == ([], []), "no depth, no listing"
+
+
+def signed(command: bytes, secret: bytes, scheme: int = commands.SECP256K1) -> bytes:
+    framed = len(command).to_bytes(4, "big") + command
+    return _core.sign_commands(*DOMAIN, framed, secret, bytes([scheme]))[4:]
+
+
+@pytest.mark.parametrize("scheme", [commands.SECP256K1, commands.P256])
+def test_a_session_key_of_either_curve_trades_and_withdraws_nothing(scheme: int) -> None:
+    venue = Venue()
+    venue.receive()
+    job = venue.engine.row_job(0)
+    assert job is not None
+    venue.send(commands.activate(0, 1, job.build().root))
+    secret = derive_secret(1, "session")
+    key = _core.address_of(secret, scheme)
+    expiry_ns = venue.time_ns + 3_600 * SECOND_NS
+    opening = commands.session_open(
+        1, 3, scheme, key, 1, commands.SCOPE_PERPETUALS, 5_000 * USD, expiry_ns, 1
+    )
+    assert venue.engine.session(1, 3) is None, "never opened"
+    assert [event[0] for event in venue.send(signed(opening, OWNER))] == [41]
+    assert venue.engine.session(1, 3) == (1, scheme, key, 1, 1, 5_000 * USD, expiry_ns)
+    for slot in (0, 2, 16, 19):
+        assert venue.engine.session(1, slot) is None, f"slot {slot}"
+
+    def place(listing: int = 1, size: int = 1_000_000, slot: int = 3) -> bytes:
+        nonce = venue.engine.log_number + 1
+        price, until = 99_000 * USD, venue.time_ns + 60 * SECOND_NS
+        return commands.place(1, listing, 0, 0, price, size, 10**6, until, nonce, slot=slot)
+
+    def refusal(events: list[bytes]) -> tuple[int, int]:
+        assert [event[0] for event in events] == [1], "refused"
+        return int.from_bytes(events[0][1:3], "big"), events[0][3]
+
+    assert venue.send(signed(place(), secret, scheme))[-1][0] == 3, "rests"
+    other = commands.P256 + commands.SECP256K1 - scheme
+    assert refusal(venue.send(signed(place(), secret, other))) == (803, 13)
+    assert refusal(venue.send(signed(place(slot=0), secret, scheme))) == (803, 13)
+    assert refusal(venue.send(signed(place(listing=2), secret, scheme))) == (925, 63)
+    assert refusal(venue.send(signed(place(size=6_000_000), secret, scheme))) == (926, 6)
+    withdrawal = commands.withdraw(1, 5, 2)
+    assert refusal(venue.send(signed(withdrawal, secret, scheme))) == (803, 13)
+    copy = _core.Engine.from_snapshot(*DOMAIN, venue.engine.snapshot())
+    assert copy.session(1, 3) == venue.engine.session(1, 3)
+    assert copy.state_root() == venue.engine.state_root()
+    revoked = venue.send(signed(commands.session_revoke(1, 3, 0, 2), OWNER))
+    assert [event[0] for event in revoked] == [5, 42], "its order leaves"
+    session = venue.engine.session(1, 3)
+    assert session is not None
+    assert session[0] == 2, "revoked"
+    assert refusal(venue.send(signed(place(), secret, scheme))) == (808, 60)
+
+
+def test_signing_says_what_is_wrong() -> None:
+    command = commands.cancel(1, 2, 3, 4)
+    framed = len(command).to_bytes(4, "big") + command
+    with pytest.raises(ValueError, match="1 secrets and 2 schemes for 1 commands"):
+        _core.sign_commands(*DOMAIN, framed, OWNER, b"\x01\x02")
+    with pytest.raises(ValueError, match="scheme is 3, expected 1"):
+        _core.sign_commands(*DOMAIN, framed, OWNER, b"\x03")
+    with pytest.raises(ValueError, match="scheme is 0, expected 1"):
+        _core.address_of(OWNER, 0)
+    with pytest.raises(ValueError, match="from 1 to n - 1"):
+        _core.address_of(bytes(32), commands.P256)
+    tick = (2).to_bytes(4, "big") + commands.tick()
+    with pytest.raises(ValueError, match="kinds 1 to 10"):
+        _core.sign_commands(*DOMAIN, tick, OWNER)

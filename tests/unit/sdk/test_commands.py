@@ -1,4 +1,4 @@
-"""The bytes of commands: lengths and places of fields, written out by hand from formats.md and sessions.md."""
+"""The bytes of commands: lengths and places of fields, by hand from formats.md and sessions.md."""
 
 from __future__ import annotations
 

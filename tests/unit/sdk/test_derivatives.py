@@ -260,9 +260,9 @@ def test_the_default_scenarios_are_those_of_the_text() -> None:
     ]
 
 
-def snapshot(records: bytes, accounts: bytes = bytes(4)) -> bytes:
-    """Return a settlement part with nothing in it but accounts and risk records."""
-    part = bytes(32 * 17) + bytes(4) + bytes(4) + accounts + bytes(4) + records
+def snapshot(records: bytes, accounts: bytes = bytes(4), sessions: bytes = bytes(4)) -> bytes:
+    """Return a settlement part with nothing in it but accounts, sessions and risk records."""
+    part = bytes(32 * 17) + bytes(4) + bytes(4) + accounts + bytes(4) + sessions + records
     return len(part).to_bytes(4, "big") + part
 
 
@@ -284,7 +284,8 @@ def test_the_rows_of_a_snapshot_are_read() -> None:
         + row
     )
     account = (1).to_bytes(4, "big") + bytes(4 + 32 * 8) + (2).to_bytes(4, "big") + bytes(2 * 34)
-    data = snapshot((2).to_bytes(4, "big") + without + with_rows, account)
+    session = (1).to_bytes(4, "big") + bytes(4 + 2 * 32)
+    data = snapshot((2).to_bytes(4, "big") + without + with_rows, account, session)
     empty, full = risk_records(data + b"the venue part")
     assert (empty.group, empty.risk_set, empty.vector, empty.rows) == (1, newest, None, ())
     assert (full.risk_set, full.rows_risk_set, full.vector) == (newest, standing, SURFACE)
