@@ -201,7 +201,7 @@ def _settlement_part(accounts: int, domain: Domain) -> bytes:
     records = b"".join(number.to_bytes(4, "big") + words for number in range(1, accounts + 1))
     none = bytes(4)
     part = state.globals_.words() + none + none + accounts.to_bytes(4, "big") + records
-    rest = part + none + none  # no order, no risk record
+    rest = part + none + none + none  # no order, no session, no risk record
     return len(rest).to_bytes(4, "big") + rest
 
 

@@ -24,6 +24,7 @@ ORDERS: Final = 20
 TICK: Final = 10_000
 INDEX: Final = 100_000 * TICK
 HALF_SPREAD_TICKS: Final = 20
+WALLETS_V: Final = 27
 COMMAND_STEP_NS: Final = 10_000  # a hundred thousand commands last a second of the venue's time
 
 
@@ -155,8 +156,8 @@ class Workload:
 
 
 def named(address: bytes) -> bytes:
-    """Return 65 bytes that name a signer without a signature."""
-    return address + bytes(commands.SIGNATURE_BYTES - len(address))
+    """Return 65 bytes that name a signer without a signature; v says that it is a wallet's."""
+    return address + bytes(commands.SIGNATURE_BYTES - len(address) - 1) + bytes([WALLETS_V])
 
 
 def named_signer(digest: bytes, signature: bytes) -> bytes:
