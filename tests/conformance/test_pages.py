@@ -35,7 +35,7 @@ def test_the_first_bot_quotes(demo: Demo, tmp_path: Path) -> None:
     assert printed.count("label first-bot") == 10, "its quotes are in the history of orders"
     text = (tmp_path / "bot.py").read_text(encoding="utf-8")
     code = [line for line in text.splitlines() if line.strip()]
-    assert len(code) <= 22, f"a bot in 20 lines has {len(code)}"
+    assert len(code) <= 20, f"a bot in 20 lines has {len(code)}"
 
 
 def test_ccxt_connects_as_the_guide_says(demo: Demo, tmp_path: Path) -> None:
