@@ -76,9 +76,7 @@ class Engine:
         Sizes are base units, negative for short. None without the account.
         """
 
-    def session(
-        self, account: int, slot: int
-    ) -> tuple[int, int, bytes, int, int, int, int] | None:
+    def session(self, account: int, slot: int) -> tuple[int, int, bytes, int, int, int, int] | None:
         """Return the leaf of a session, slot 1 to 15; None where none was ever opened.
 
         state (1 open, 2 revoked), scheme, key, groups, kinds, notional (1e-6 USD), expiry_ns. It
