@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +23,16 @@ def find_merkat_data(environment: dict[str, str]) -> Path | None:
     """Return the folder of the large public test data, None where it is absent."""
     folder = Path(environment.get("MERKAT_DATA") or ROOT.parent / "shared" / "data")
     return folder if folder.is_dir() else None
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a service that ran in this process has made of the logs.
+
+    It writes to the standard error of its moment, which pytest closes after the test.
+    """
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

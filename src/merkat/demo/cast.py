@@ -29,6 +29,8 @@ SESSION_LIFE_NS: Final = 90 * 86_400 * 1_000_000_000
 SESSION_NOTIONAL: Final = 2_000_000 * MICRO
 YOUR_NOTIONAL: Final = 2**64 - 1
 FUND_USD: Final = 1_000_000
+# Of an account, and in a listing: the most that the rules allow (I-19), room for anybody's tests.
+OPEN_ORDERS_MAX: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,10 @@ def scene_of(
     """Return the scene of the venue (`merkat up --scene`); `nodes` are addresses of the oracle."""
     return {
         "start_ns": start_ns,
+        "limits": {
+            "open_orders_account": OPEN_ORDERS_MAX,
+            "open_orders_listing": OPEN_ORDERS_MAX,
+        },
         "groups": [
             {
                 "underlying": BTC.base,

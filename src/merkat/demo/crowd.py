@@ -28,6 +28,9 @@ from merkat.demo.listings import Listings
 
 PERPETUAL_AMOUNT: Final = Decimal("0.8")
 FUTURE_AMOUNT: Final = Decimal("0.3")
+# Prices a side of the perpetual: enough for a story, and deep enough for whoever comes to trade.
+STORY_LEVELS: Final = 2
+KEPT_LEVELS: Final = 8
 # Quotes of options that change at one turn.
 STORY_CHANGES: Final = 6
 KEPT_CHANGES: Final = 48
@@ -72,7 +75,8 @@ class Crowd:
         def chance(name: str) -> random.Random:
             return random.Random(f"merkat demonstration bot {seed} {name}")
 
-        maker = LinearMaker(perpetual, PERPETUAL_AMOUNT, levels=2)
+        levels = STORY_LEVELS if is_story else KEPT_LEVELS
+        maker = LinearMaker(perpetual, PERPETUAL_AMOUNT, levels=levels)
         future_maker = LinearMaker(
             future,
             FUTURE_AMOUNT,

@@ -62,6 +62,10 @@ class Placer:
         found.set_result(result)
         return result
 
+    def is_placing(self, account: int, label: str) -> bool:
+        """Whether an order with this label is being placed."""
+        return any(key[:2] == (account, label) for key in self._placing)
+
     async def _first_or_new(self, client: KeyedClient, asked: Asked) -> Result:
         return await self._first_of(client, asked) or await self._place(client, asked)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
@@ -25,10 +25,17 @@ from merkat.gateway.intents import Fate
 from merkat.gateway.shapes import OrderShape
 from merkat.market.types import Order
 
+if TYPE_CHECKING:
+    from merkat.gateway.service import Gateway
+
 registry = Registry()
 
 # How long a question waits for the fate of an order whose link was lost.
 FATE_SECONDS: Final = 30.0
+# So long a label that nobody knows is looked for again: the order may have arrived before the
+# question and still lie unread in a socket of its own.
+GRACE_SECONDS: Final = 0.4
+GRACE_STEP_SECONDS: Final = 0.05
 
 OrderId = Annotated[str, msgspec.Meta(max_length=64)]
 
@@ -124,9 +131,11 @@ async def get_order_state_by_label(context: Context, params: ByLabelParams) -> l
     """Return all orders with a label, newest first; what became of each is known for certain."""
     gateway = gateway_of(context)
     listings = _of_currency(context, params.currency)
-    intents = list(gateway.labels.of_label(client_of(context).account, params.label))
+    account = client_of(context).account
     try:
         async with asyncio.timeout(FATE_SECONDS):
+            await _until_read(gateway, account, params.label)
+            intents = list(gateway.labels.of_label(account, params.label))
             for intent in intents:
                 await gateway.desk.fate_of(intent)
     except TimeoutError:
@@ -142,6 +151,16 @@ async def get_order_state_by_label(context: Context, params: ByLabelParams) -> l
         for order in orders
         if order is not None and (listings is None or order.listing in listings)
     ]
+
+
+async def _until_read(gateway: Gateway, account: int, label: str) -> None:
+    """Wait until an order with a label is known, or whatever had arrived was surely read."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + GRACE_SECONDS
+    while loop.time() < end_s or gateway.placer.is_placing(account, label):
+        if gateway.labels.of_label(account, label):
+            return
+        await asyncio.sleep(GRACE_STEP_SECONDS)
 
 
 def _of_currency(context: Context, currency: str | None) -> set[int] | None:
