@@ -114,8 +114,8 @@ const CLAIMABLE: usize = 48;
 fn with_amount(place: usize, amount: i128) -> World {
     let mut world = World::priced();
     let mut bytes = world.state.encode();
-    // Behind the last account's cash: four words, the counts of positions, orders and risk records.
-    let at = bytes.len() - 4 - 4 - 4 - 5 * 32 + place;
+    // Behind the last account's cash: four words, the counts of positions, orders, sessions and risk records.
+    let at = bytes.len() - 4 - 4 - 4 - 4 - 5 * 32 + place;
     bytes[at..at + 16].copy_from_slice(&amount.to_be_bytes());
     world.state = State::decode_alone(&bytes).expect("an amount below the limit");
     world
@@ -124,7 +124,7 @@ fn with_amount(place: usize, amount: i128) -> World {
 #[test]
 fn no_snapshot_holds_an_amount_at_the_limit() {
     let bytes = with_amount(CASH, LIMIT - 1).state.encode();
-    let at = bytes.len() - 4 - 4 - 4 - 5 * 32 + CASH;
+    let at = bytes.len() - 4 - 4 - 4 - 4 - 5 * 32 + CASH;
     let mut beyond = bytes;
     beyond[at..at + 16].copy_from_slice(&LIMIT.to_be_bytes());
     assert!(State::decode_alone(&beyond).is_err(), "2^124 is refused");

@@ -403,7 +403,7 @@ fn q18_a_debt_without_positions_is_written_off() {
     // No step leads here: the last account's cash is turned into a debt of 700 USD in a snapshot.
     let debt = i128::from(700 * USD);
     let mut bytes = world.state.encode();
-    let orders = world.state.orders().len() * (12 + 96) + 4 + 4; // and no risk records
+    let orders = world.state.orders().len() * (12 + 96) + 4 + 4 + 4; // no session, no risk record
     let cash = bytes.len() - orders - 4 - 5 * 32 + 16;
     bytes[cash..cash + 16].copy_from_slice(&(-debt).to_be_bytes());
     world.state = State::decode_alone(&bytes).expect("a snapshot with a debt");
