@@ -1,8 +1,8 @@
 """Runs every check and test of merkat in two lanes side by side and counts what the runners report.
 
-Lane A is Rust and the contracts, lane B is Python. A stage's output goes to a log under
-target/test-logs; the end of the log is shown when the stage fails. The closing lines are sums of
-the runners' own reports:
+Lane A is Rust and the contracts, lane B is Python; with `--fast` the unit tests take two lanes. A
+stage's output goes to a log under target/test-logs; the end of the log is shown when the stage
+fails. The closing lines are sums of the runners' own reports:
 
     rust: 41 passed, 0 failed
     pytest: 57 passed, 0 failed
@@ -33,6 +33,8 @@ STAGE_TIMEOUT_S = 3600.0
 CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed;", re.MULTILINE)
 PYTEST_SUMMARY = re.compile(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s", re.MULTILINE)
 FORGE_SUMMARY = re.compile(r"(\d+) tests? passed, (\d+) failed, \d+ skipped")
+# Folders of tests/unit whose tests serve, call and wait.
+SERVING = ("api", "bench", "bots", "cli", "demo", "gateway", "link", "market", "venue")
 PYTEST_FAILURES = ("failed", "error", "errors")
 
 
@@ -265,6 +267,22 @@ def python_lane(suites: Sequence[str]) -> list[Stage]:
     return stages
 
 
+def fast_lanes() -> list[list[Stage]]:
+    """Return the lanes of `--fast`.
+
+    The unit tests of what serves have a lane of their own: they wait for sockets and children most
+    of their time.
+    """
+    python = (sys.executable, "-m", "pytest", "--color=no")
+    serving = [f"tests/unit/{name}" for name in SERVING if (ROOT / "tests/unit" / name).is_dir()]
+    others = [f"--ignore={folder}" for folder in serving]
+    return [
+        rust_lane(),
+        [*python_lane([]), Stage("python-unit", (*python, "tests/unit", *others), runner="pytest")],
+        [Stage("python-unit-serving", (*python, *serving), runner="pytest")],
+    ]
+
+
 def contract_stages() -> list[Stage]:
     """Return the contracts' stages: forge's suites and snapshots, then the artifacts' rebuild."""
     contracts = (sys.executable, "tools/contracts.py")
@@ -280,7 +298,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--fast", action="store_true", help="lints, types and unit tests only")
     options = parser.parse_args(arguments)
     if options.fast:
-        return execute([rust_lane(), python_lane(["unit"])], LOG_FOLDER)
+        return execute(fast_lanes(), LOG_FOLDER)
     suites = ["unit", "vectors", "differential", "scenarios", "conformance", "mutants"]
     return execute([[*rust_lane(), *contract_stages()], python_lane(suites)], LOG_FOLDER)
 

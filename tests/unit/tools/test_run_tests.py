@@ -137,3 +137,17 @@ def test_an_absent_suite_has_no_stage_and_a_present_one_has() -> None:
     names = {stage.name for stage in run_tests.python_lane(["unit", "no-such-suite"])}
     assert "python-unit" in names, "this very test is in the suite `unit`"
     assert "python-no-such-suite" not in names, "an absent folder has nothing to run"
+
+
+def test_the_fast_lanes_run_every_folder_of_unit_tests_once() -> None:
+    commands = [
+        stage.command
+        for lane in run_tests.fast_lanes()
+        for stage in lane
+        if stage.runner == "pytest"
+    ]
+    [others, serving] = commands
+    folders = {one for one in serving if one.startswith("tests/unit/")}
+    assert folders == {f"tests/unit/{name}" for name in run_tests.SERVING}, "each of them is there"
+    ignored = {one.removeprefix("--ignore=") for one in others if one.startswith("--ignore=")}
+    assert ignored == folders, "what one lane leaves out the other runs"
